@@ -1,0 +1,1 @@
+//! Sans-IO Postgres protocol: frames, start-up, messages, rows, COPY, SCRAM, session.

@@ -1,0 +1,271 @@
+//! The questions that a protocol session asks of the policy, and what it reports for the audit.
+//!
+//! A session never sees a rule. It hands over a statement's text and gets a verdict; it hands over the
+//! columns of a result and gets a plan; it hands over cells under a plan and gets them masked. The shell
+//! implements [`Guard`] over the policy crate; tests and fuzz targets implement it in a few lines.
+//!
+//! Order of calls for one statement: [`Guard::judge`] (or [`Guard::rejudge`] when a prepared statement is
+//! bound), [`Guard::begin`] when it is sent to the server, [`Guard::plan_rows`] or [`Guard::plan_copy`] when
+//! the server describes its result, the masking calls while rows pass, and [`Guard::completed`] for each
+//! statement of the text that ends, or [`Guard::abandoned`].
+
+use crate::value::{Column, Encoding};
+
+/// By which message a statement came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Carrier {
+    /// A message that runs it at once and may hold several statements.
+    Query,
+    /// A message that prepares it; it runs later, any number of times.
+    Prepare,
+}
+
+/// What a statement's text is, for the guard.
+#[derive(Clone, Copy, Debug)]
+pub struct StatementText<'a> {
+    /// The text as sent, without a terminator; any bytes.
+    pub sql: &'a [u8],
+    /// The message that carried it.
+    pub carrier: Carrier,
+    /// Bytes of the whole text where `sql` is only its beginning because the text passes
+    /// [`crate::limits::STATEMENT_BYTES`]; otherwise `sql.len()`.
+    pub total_bytes: usize,
+    /// Whether the session could load the catalogue before this statement goes on. Where it cannot (in the
+    /// middle of a pipeline, in a failed transaction), the guard must decide with what it has, fail closed.
+    pub catalogue_possible: bool,
+}
+
+/// A refusal, as the client is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// SQLSTATE; `42501` unless the reason is not a rule.
+    pub sqlstate: [u8; 5],
+    /// The primary message; names the rule.
+    pub message: Box<str>,
+    /// What the rule's author wants the client to know.
+    pub hint: Option<Box<str>>,
+}
+
+/// What becomes of a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may run.
+    Allow,
+    /// It may not; the guard has written its audit record already.
+    Deny(Denial),
+    /// A human decides; the session waits.
+    Hold,
+}
+
+/// The answer of [`Guard::judge`].
+#[derive(Clone, Debug)]
+pub enum Judged<S> {
+    /// Decided.
+    Ruled {
+        /// The statement under which the rest of its life is reported.
+        statement: S,
+        /// What becomes of it.
+        verdict: Verdict,
+    },
+    /// The guard must see the catalogue first: run [`Guard::catalogue_query`], then ask again. Given only
+    /// where [`StatementText::catalogue_possible`] holds.
+    CatalogueNeeded,
+}
+
+/// One bind parameter, for the audit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parameter {
+    /// SQL NULL.
+    Null,
+    /// A value, possibly cut.
+    Value {
+        /// Up to [`crate::limits::AUDIT_PARAMETER_BYTES`] of it.
+        bytes: Box<[u8]>,
+        /// Its real length in bytes.
+        total_bytes: usize,
+        /// How `bytes` is to be read.
+        encoding: Encoding,
+    },
+}
+
+/// How one statement of a text ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Outcome<'a> {
+    /// Which statement of the text, from 0.
+    pub part: u32,
+    /// The command tag as sent, such as `SELECT 5`; empty after an error.
+    pub tag: &'a [u8],
+    /// Rows that the tag counts, 0 where it counts none.
+    pub rows: u64,
+    /// The SQLSTATE of the error that ended it.
+    pub sqlstate: Option<[u8; 5]>,
+    /// Whether it stopped at a row limit and can go on.
+    pub suspended: bool,
+    /// Bytes of messages from the client that belong to it.
+    pub bytes_from_client: u64,
+    /// Bytes of messages to the client that belong to it.
+    pub bytes_to_client: u64,
+}
+
+/// What is to happen to the rows of a result.
+#[derive(Clone, Debug)]
+pub enum RowPlan<P> {
+    /// No rule concerns them: they pass uninspected.
+    Forward,
+    /// Cells are handed to the guard under this plan.
+    Mask(P),
+}
+
+/// What a plan does with one column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Treatment {
+    /// Its cells pass.
+    Pass,
+    /// A detector looks at its cells; only rows that [`Guard::candidates`] names need to be shown.
+    Detect,
+    /// Every cell is masked.
+    Mask,
+}
+
+/// What becomes of one cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CellOutcome {
+    /// Send the bytes as they now are; the guard may have changed them in place.
+    InPlace,
+    /// Send NULL.
+    Null,
+    /// Send these bytes.
+    Replace(Vec<u8>),
+}
+
+/// What the server is about to send as COPY data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CopyShape {
+    /// Whether rows come in COPY's binary format.
+    pub binary: bool,
+    /// Columns of each row.
+    pub columns: usize,
+}
+
+/// How the text of COPY data is written; from the statement's options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopySyntax {
+    /// COPY's binary format.
+    Binary,
+    /// One row a line, values in quotes where needed.
+    Csv {
+        /// Between values.
+        delimiter: u8,
+        /// Around values.
+        quote: u8,
+        /// Before a quote inside a value.
+        escape: u8,
+        /// Whether the first line holds names.
+        header: bool,
+    },
+    /// One row a line, backslash escapes.
+    Text {
+        /// Between values.
+        delimiter: u8,
+        /// Whether the first line holds names.
+        header: bool,
+    },
+}
+
+/// What is to happen to COPY data on its way to the client.
+#[derive(Clone, Debug)]
+pub enum CopyPlan<P> {
+    /// No rule concerns it.
+    Forward,
+    /// Values are handed to the guard under this plan.
+    Mask {
+        /// The plan; it has one column for each of [`CopyShape::columns`].
+        plan: P,
+        /// How to find the values.
+        syntax: CopySyntax,
+        /// What stands for NULL in text and CSV.
+        null: Box<[u8]>,
+    },
+}
+
+/// What of an error's or notice's text may pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorTreatment {
+    /// All of it.
+    Pass,
+    /// Severity, SQLSTATE and names of objects; every field that can hold a value is replaced.
+    Scrub,
+}
+
+/// The policy and the audit, as one session sees them.
+pub trait Guard {
+    /// A judged statement; cheap to clone.
+    type Statement: Clone;
+    /// One run of a statement, until it is reported as completed.
+    type Execution;
+    /// What masks do to the rows of one result; cheap to clone.
+    type Plan: Clone;
+
+    /// Decides about a statement that the client sent.
+    fn judge(&mut self, text: &StatementText<'_>) -> Judged<Self::Statement>;
+
+    /// Decides again about a prepared statement that is about to run. `None`: the earlier verdict (it was
+    /// allowed) still holds.
+    fn rejudge(&mut self, statement: &Self::Statement, catalogue_possible: bool) -> Option<Judged<Self::Statement>>;
+
+    /// Decides about a function called by its OID, without SQL.
+    fn judge_function_call(&mut self, function: u32) -> Judged<Self::Statement>;
+
+    /// The statement goes to the server.
+    fn begin(&mut self, statement: &Self::Statement, parameters: Vec<Parameter>) -> Self::Execution;
+
+    /// One statement of the text ended; the execution may go on with the next.
+    fn completed(&mut self, execution: &mut Self::Execution, outcome: &Outcome<'_>);
+
+    /// The session ended, or the server skipped it, before it completed.
+    fn abandoned(&mut self, execution: Self::Execution);
+
+    /// Whether any rule can concern the results of this statement. Where not, its result descriptions and
+    /// rows pass without being read.
+    fn wants_columns(&self, statement: &Self::Statement) -> bool;
+
+    /// What is to happen to the rows under this description. `part` counts the descriptions that the
+    /// statement's text has brought so far, from 0.
+    fn plan_rows(&mut self, statement: &Self::Statement, part: u32, columns: &[Column]) -> RowPlan<Self::Plan>;
+
+    /// What is to happen to COPY data on its way out.
+    fn plan_copy(&mut self, statement: &Self::Statement, part: u32, shape: CopyShape) -> CopyPlan<Self::Plan>;
+
+    /// What the plan does with a column.
+    fn treatment(&self, plan: &Self::Plan, column: usize) -> Treatment;
+
+    /// Whether some column of the plan is under [`Treatment::Mask`], so that every row must be walked.
+    fn masks_every_row(&self, plan: &Self::Plan) -> bool;
+
+    /// Offsets in `batch`, ascending, near which a detector of the plan may find something. A hint only:
+    /// bytes of frame headers may look like data, and a value is never missed. A value that is to be found
+    /// contains the byte at one of the offsets.
+    fn candidates(&mut self, plan: &Self::Plan, batch: &[u8], hits: &mut Vec<u32>);
+
+    /// Masks one whole cell that is not NULL.
+    fn mask_cell(&mut self, plan: &Self::Plan, column: usize, cell: &mut [u8]) -> CellOutcome;
+
+    /// Overwrites part of a cell that is too large to be gathered: `part` lies at `offset` of a cell of
+    /// `total_bytes`. The length stays.
+    fn mask_part(&mut self, plan: &Self::Plan, column: usize, total_bytes: usize, offset: usize, part: &mut [u8]);
+
+    /// What of an error or notice may pass. `statement` is the running one, if any.
+    fn error_treatment(&mut self, statement: Option<&Self::Statement>, sqlstate: [u8; 5]) -> ErrorTreatment;
+
+    /// The server reported a setting.
+    fn parameter_status(&mut self, name: &[u8], value: &[u8]);
+
+    /// The query that reads the catalogue: one text of several statements, run as a simple query.
+    fn catalogue_query(&mut self) -> String;
+
+    /// One row of the catalogue, from the `result`-th statement of the query, counted from 0.
+    fn catalogue_row(&mut self, result: usize, cells: &[Option<&[u8]>]);
+
+    /// The catalogue is read, or could not be.
+    fn catalogue_done(&mut self, succeeded: bool);
+}

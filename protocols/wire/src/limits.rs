@@ -1,0 +1,55 @@
+//! Every limit of the protocol crates and of the data plane, with its reason.
+//!
+//! Reaching a limit is a counted, documented outcome; none of them is a silent cut. Relations between
+//! limits are asserted at compile time at the end of this file.
+
+/// Largest frame that may pass, header excluded: PostgreSQL's own limit on a message (1 GiB − 1, `PQ_LARGE_MESSAGE_LIMIT`).
+pub const FRAME_BYTES: usize = 0x3fff_ffff;
+
+/// Largest start-up packet, as in PostgreSQL (`MAX_STARTUP_PACKET_LENGTH`).
+pub const STARTUP_BYTES: usize = 10_000;
+
+/// Largest message of an authentication exchange: PostgreSQL allows a client 64 KiB (`PG_MAX_AUTH_TOKEN_LENGTH`).
+pub const AUTH_BYTES: usize = 65_535;
+
+/// Longest statement that is judged; a longer one is refused for users under rules.
+/// Sixteen MiB holds the bulk inserts that ORMs write; a parse tree takes some ten times the text.
+pub const STATEMENT_BYTES: usize = 16 << 20;
+
+/// Longest statement text that the audit keeps; the rest is marked as cut.
+pub const AUDIT_STATEMENT_BYTES: usize = 16 << 10;
+
+/// Longest bind parameter that the audit keeps, in bytes.
+pub const AUDIT_PARAMETER_BYTES: usize = 256;
+
+/// Bind parameters that the audit keeps of one execution.
+pub const AUDIT_PARAMETERS: usize = 64;
+
+/// Largest row that is gathered when it spans chunks, so that a mask may change its length and a detector
+/// may see whole cells. Past it, cells under any mask are overwritten whole as they stream by.
+pub const GATHER_BYTES: usize = 1 << 20;
+
+/// Largest RowDescription: 1,664 columns (PostgreSQL's own limit on a target list) with names of 63 bytes
+/// need 137 KiB.
+pub const DESCRIPTION_BYTES: usize = 512 << 10;
+
+/// Largest ErrorResponse or NoticeResponse that is gathered to be scrubbed.
+pub const ERROR_BYTES: usize = 64 << 10;
+
+/// Rows of the catalogue, in bytes, that one load may return before it counts as failed.
+pub const CATALOGUE_BYTES: usize = 64 << 20;
+
+/// Prepared statements and portals that one session may hold open at once.
+pub const NAMES_PER_SESSION: usize = 65_536;
+
+/// Messages of one session that wait for their reply.
+pub const PIPELINE_DEPTH: usize = 262_144;
+
+/// Memory that one session may hold for the names, texts and layouts of its prepared statements.
+pub const SESSION_STATE_BYTES: usize = 64 << 20;
+
+const _: () = assert!(STARTUP_BYTES < AUTH_BYTES);
+const _: () = assert!(AUDIT_STATEMENT_BYTES <= STATEMENT_BYTES);
+const _: () = assert!(STATEMENT_BYTES <= SESSION_STATE_BYTES);
+const _: () = assert!(GATHER_BYTES < FRAME_BYTES && DESCRIPTION_BYTES < GATHER_BYTES);
+const _: () = assert!(ERROR_BYTES < GATHER_BYTES);

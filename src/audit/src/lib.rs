@@ -1,0 +1,1 @@
+//! The record of what happened: types, encoding, files and reading back.

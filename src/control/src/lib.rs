@@ -1,0 +1,1 @@
+//! The control plane on one tokio thread: admin and metrics HTTP, config reload.

@@ -1,0 +1,1 @@
+//! The data plane: glommio shards, the ring, relay loop, TLS, upstream, cancel routing, metrics.

@@ -1,0 +1,1 @@
+//! Statement to verdict, columns to mask plan, value to masked value; and the config file that says so.

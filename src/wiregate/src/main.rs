@@ -1,0 +1,2 @@
+//! The `wiregate` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Real servers, real drivers, golden files and seeded simulation.
