@@ -1,1 +1,4 @@
 //! Sans-IO Postgres protocol: frames, start-up, messages, rows, COPY, SCRAM, session.
+
+pub mod backend;
+pub mod frontend;
