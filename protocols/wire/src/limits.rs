@@ -12,6 +12,18 @@ pub const STARTUP_BYTES: usize = 10_000;
 /// Largest message of an authentication exchange: PostgreSQL allows a client 64 KiB (`PG_MAX_AUTH_TOKEN_LENGTH`).
 pub const AUTH_BYTES: usize = 65_535;
 
+/// Longest user or database name in a start-up packet: PostgreSQL cuts longer ones to this ( − 1),
+/// so that a longer name would be one user to us and another to the server.
+pub const NAME_BYTES: usize = 63;
+
+/// PBKDF2 iterations that a server may ask of us in SCRAM: the highest count in OWASP's advice (2023); about
+/// a tenth of a second of one core, where PostgreSQL's default of 4,096 takes a millisecond.
+pub const SCRAM_ITERATIONS: u32 = 600_000;
+
+/// Ciphertext of one TLS session that waits for the rest of its handshake message or record: the largest
+/// handshake message that rustls takes (64 KiB) in the smallest records that make sense, and one more record.
+pub const TLS_PENDING_BYTES: usize = 128 << 10;
+
 /// Longest statement that is judged; a longer one is refused for users under rules.
 /// Sixteen MiB holds the bulk inserts that ORMs write; a parse tree takes some ten times the text.
 pub const STATEMENT_BYTES: usize = 16 << 20;
@@ -49,6 +61,8 @@ pub const PIPELINE_DEPTH: usize = 262_144;
 pub const SESSION_STATE_BYTES: usize = 64 << 20;
 
 const _: () = assert!(STARTUP_BYTES < AUTH_BYTES);
+const _: () = assert!(NAME_BYTES < STARTUP_BYTES);
+const _: () = assert!(TLS_PENDING_BYTES > (64 << 10) + (18 << 10));
 const _: () = assert!(AUDIT_STATEMENT_BYTES <= STATEMENT_BYTES);
 const _: () = assert!(STATEMENT_BYTES <= SESSION_STATE_BYTES);
 const _: () = assert!(GATHER_BYTES < FRAME_BYTES && DESCRIPTION_BYTES < GATHER_BYTES);
