@@ -1,0 +1,279 @@
+//! A record as one line of JSON.
+//!
+//! Encoding never fails and never writes a line break but the last one. What many records share is encoded
+//! once: [`Identity`] for a session, [`Summary`] for a judged statement. The names of the fields are part of
+//! the interface ([`crate::record`]) and are held by golden tests.
+
+use crate::json;
+use crate::record::{
+    Connect, Disconnect, Fault, Gap, Judged, LoginFailed, MaskCount, Parameter, Record, Refused, Reload, Statement,
+    Subject,
+};
+use crate::time::rfc3339;
+
+/// The fields that all records of one session share, encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity(Box<[u8]>);
+
+impl Identity {
+    /// Encodes them. Made anew when more is known of the client, or when its groups change.
+    #[must_use]
+    pub fn encode(subject: &Subject<'_>) -> Self {
+        let mut out = Vec::with_capacity(192);
+        json::key(&mut out, "session");
+        json::string(&mut out, &subject.session.to_string());
+        json::key(&mut out, "client");
+        json::string(&mut out, subject.client);
+        json::key(&mut out, "listener");
+        json::string(&mut out, subject.listener);
+        text_unless_empty(&mut out, "user", subject.user);
+        if !subject.groups.is_empty() {
+            json::key(&mut out, "groups");
+            json::array(&mut out, subject.groups, |out, group| json::string(out, group));
+        }
+        text_unless_empty(&mut out, "database", subject.database);
+        text_unless_empty(&mut out, "application", subject.application);
+        Self(out.into_boxed_slice())
+    }
+
+    /// Bytes of memory that it holds, for callers that bound theirs.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// The fields that all runs of one judged statement share, encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary(Box<[u8]>);
+
+impl Summary {
+    /// Encodes them.
+    #[must_use]
+    pub fn encode(judged: &Judged<'_>) -> Self {
+        let mut out = Vec::with_capacity(judged.statement.bytes.len() + 128);
+        json::key(&mut out, "statement");
+        let escaped = json::bytes(&mut out, judged.statement.bytes);
+        if escaped {
+            flag(&mut out, "statement_escaped");
+        }
+        if judged.statement.is_cut() {
+            size(&mut out, "statement_bytes", judged.statement.total_bytes);
+            flag(&mut out, "statement_cut");
+        }
+        json::key(&mut out, "kinds");
+        json::array(&mut out, judged.kinds, |out, kind| json::string(out, kind));
+        json::key(&mut out, "relations");
+        json::array(&mut out, judged.relations, |out, relation| json::string(out, relation));
+        string(&mut out, "verdict", judged.verdict.as_str());
+        if let Some(rule) = judged.rule {
+            string(&mut out, "rule", rule);
+        }
+        Self(out.into_boxed_slice())
+    }
+
+    /// Bytes of memory that it holds, for callers that bound theirs.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// Appends one record: one JSON object and a line break.
+pub fn encode(record: &Record<'_>, out: &mut Vec<u8>) {
+    match record {
+        Record::Connect(record) => connect(record, out),
+        Record::Disconnect(record) => disconnect(record, out),
+        Record::Fault(record) => fault(record, out),
+        Record::Gap(record) => gap(record, out),
+        Record::LoginFailed(record) => login_failed(record, out),
+        Record::Refused(record) => refused(record, out),
+        Record::Reload(record) => reload(record, out),
+        Record::Statement(record) => statement(record, out),
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+fn begin(out: &mut Vec<u8>, event: &str, unix_ns: u64) {
+    out.extend_from_slice(b"{\"event\":\"");
+    out.extend_from_slice(event.as_bytes());
+    out.extend_from_slice(b"\",\"time\":\"");
+    rfc3339(unix_ns, out);
+    out.push(b'"');
+}
+
+fn statement(record: &Statement<'_>, out: &mut Vec<u8>) {
+    begin(out, "statement", record.unix_ns);
+    out.extend_from_slice(&record.identity.0);
+    number(out, "number", record.number);
+    number_unless_zero(out, "part", u64::from(record.part));
+    out.extend_from_slice(&record.summary.0);
+    if record.parameters_total > 0 {
+        json::key(out, "parameters");
+        json::array(out, record.parameters, parameter);
+        if record.parameters_total > record.parameters.len() {
+            size(out, "parameters_total", record.parameters_total);
+        }
+    }
+    if !record.masks.is_empty() {
+        json::key(out, "masks");
+        json::array(out, record.masks, mask_count);
+    }
+    number_unless_zero(out, "oversized_cells", record.oversized_cells);
+    number(out, "rows", record.rows);
+    number(out, "bytes_in", record.bytes_in);
+    number(out, "bytes_out", record.bytes_out);
+    text_unless_empty(out, "tag", record.tag);
+    sqlstate(out, record.sqlstate);
+    json::key(out, "server_us");
+    json::microseconds(out, record.server_ns);
+    json::key(out, "gateway_us");
+    json::microseconds(out, record.gateway_ns);
+    if record.suspended {
+        flag(out, "suspended");
+    }
+    if record.abandoned {
+        flag(out, "abandoned");
+    }
+}
+
+fn connect(record: &Connect<'_>, out: &mut Vec<u8>) {
+    begin(out, "connect", record.unix_ns);
+    out.extend_from_slice(&record.identity.0);
+    string_unless_empty(out, "tls", record.tls);
+    string_unless_empty(out, "upstream_tls", record.upstream_tls);
+    string(out, "auth", record.auth);
+}
+
+fn login_failed(record: &LoginFailed<'_>, out: &mut Vec<u8>) {
+    begin(out, "login_failed", record.unix_ns);
+    out.extend_from_slice(&record.identity.0);
+    string(out, "reason", record.reason);
+    sqlstate(out, Some(record.sqlstate));
+}
+
+fn disconnect(record: &Disconnect<'_>, out: &mut Vec<u8>) {
+    begin(out, "disconnect", record.unix_ns);
+    out.extend_from_slice(&record.identity.0);
+    string(out, "reason", record.reason);
+    json::key(out, "duration_us");
+    json::microseconds(out, record.duration_ns);
+    number(out, "statements", record.statements);
+    number(out, "bytes_in", record.bytes_in);
+    number(out, "bytes_out", record.bytes_out);
+}
+
+fn refused(record: &Refused<'_>, out: &mut Vec<u8>) {
+    begin(out, "refused", record.unix_ns);
+    out.extend_from_slice(&record.identity.0);
+    string(out, "reason", record.reason);
+    sqlstate(out, record.sqlstate);
+}
+
+fn fault(record: &Fault<'_>, out: &mut Vec<u8>) {
+    begin(out, "fault", record.unix_ns);
+    out.extend_from_slice(&record.identity.0);
+    string(out, "culprit", record.culprit);
+    string(out, "reason", record.reason);
+    string(out, "message", record.message);
+    sqlstate(out, Some(record.sqlstate));
+}
+
+fn reload(record: &Reload<'_>, out: &mut Vec<u8>) {
+    begin(out, "reload", record.unix_ns);
+    string(out, "cause", record.cause);
+    json::key(out, "loaded");
+    out.extend_from_slice(if record.problems.is_empty() { b"true" } else { b"false" });
+    number(out, "generation", record.generation);
+    if !record.problems.is_empty() {
+        json::key(out, "problems");
+        json::array(out, record.problems, |out, problem| json::string(out, problem));
+    }
+}
+
+fn gap(record: &Gap<'_>, out: &mut Vec<u8>) {
+    begin(out, "gap", record.unix_ns);
+    number(out, "dropped", record.dropped);
+    string(out, "error", record.error);
+}
+
+fn parameter(out: &mut Vec<u8>, parameter: &Parameter<'_>) {
+    let text = match parameter {
+        Parameter::Null => return out.extend_from_slice(b"null"),
+        Parameter::Masked => return out.extend_from_slice(b"{\"masked\":true}"),
+        Parameter::Text(text) if !text.is_cut() => {
+            json::bytes(out, text.bytes);
+            return;
+        }
+        Parameter::Text(text) => {
+            out.extend_from_slice(b"{\"text\":");
+            json::bytes(out, text.bytes);
+            text
+        }
+        Parameter::Binary(text) => {
+            out.extend_from_slice(b"{\"hex\":");
+            json::hex(out, text.bytes);
+            text
+        }
+    };
+    if text.is_cut() {
+        size(out, "total_bytes", text.total_bytes);
+        flag(out, "cut");
+    }
+    out.push(b'}');
+}
+
+fn mask_count(out: &mut Vec<u8>, mask: &MaskCount<'_>) {
+    out.extend_from_slice(b"{\"rule\":");
+    json::string(out, mask.rule);
+    number(out, "cells", mask.cells);
+    out.push(b'}');
+}
+
+fn string(out: &mut Vec<u8>, name: &str, value: &str) {
+    json::key(out, name);
+    json::string(out, value);
+}
+
+fn string_unless_empty(out: &mut Vec<u8>, name: &str, value: &str) {
+    if !value.is_empty() {
+        string(out, name, value);
+    }
+}
+
+fn text_unless_empty(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    if !value.is_empty() {
+        json::key(out, name);
+        json::bytes(out, value);
+    }
+}
+
+fn number(out: &mut Vec<u8>, name: &str, value: u64) {
+    json::key(out, name);
+    json::number(out, value);
+}
+
+fn number_unless_zero(out: &mut Vec<u8>, name: &str, value: u64) {
+    if value > 0 {
+        number(out, name, value);
+    }
+}
+
+fn size(out: &mut Vec<u8>, name: &str, value: usize) {
+    number(out, name, u64::try_from(value).unwrap_or(u64::MAX));
+}
+
+fn flag(out: &mut Vec<u8>, name: &str) {
+    json::key(out, name);
+    out.extend_from_slice(b"true");
+}
+
+fn sqlstate(out: &mut Vec<u8>, value: Option<[u8; 5]>) {
+    if let Some(code) = value {
+        json::key(out, "sqlstate");
+        json::bytes(out, &code);
+    }
+}
+
+#[cfg(test)]
+mod tests;

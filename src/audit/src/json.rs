@@ -1,0 +1,165 @@
+//! The few pieces of JSON that a record needs, written straight into a byte buffer.
+//!
+//! In place of `serde_json` because parts of a record are encoded ahead and copied, and because text here is
+//! bytes from a peer that need not be UTF-8. Reading back does use `serde_json`, so the tests hold the two
+//! against each other. Output never holds a raw control character: a record stays on one line.
+
+/// Whether a byte stands for itself inside a JSON string (RFC 8259 section 7).
+const PLAIN: [bool; 256] = {
+    let mut plain = [true; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        plain[byte] = false;
+        byte += 1;
+    }
+    plain[b'"' as usize] = false;
+    plain[b'\\' as usize] = false;
+    plain
+};
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// Appends `,"name":`.
+pub(crate) fn key(out: &mut Vec<u8>, name: &str) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+/// Appends a decimal number.
+pub(crate) fn number(out: &mut Vec<u8>, value: u64) {
+    let mut text = [0; 20];
+    let mut start = text.len();
+    let mut rest = value;
+    loop {
+        start -= 1;
+        text[start] = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&text[start..]);
+}
+
+/// Appends nanoseconds as microseconds with three decimals.
+pub(crate) fn microseconds(out: &mut Vec<u8>, nanos: u64) {
+    number(out, nanos / 1_000);
+    let rest = nanos % 1_000;
+    out.push(b'.');
+    for digit in [rest / 100, rest / 10 % 10, rest % 10] {
+        out.push(b'0' + u8::try_from(digit).unwrap_or(0));
+    }
+}
+
+/// Appends a string, quotes included.
+pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    escape(out, text.as_bytes());
+    out.push(b'"');
+}
+
+/// Appends bytes as a string, quotes included. What is not UTF-8 is written as a backslash, an `x` and two
+/// hexadecimal digits. Returns whether there was any of it.
+pub(crate) fn bytes(out: &mut Vec<u8>, text: &[u8]) -> bool {
+    out.push(b'"');
+    let mut escaped = false;
+    for chunk in text.utf8_chunks() {
+        escape(out, chunk.valid().as_bytes());
+        for &byte in chunk.invalid() {
+            escaped = true;
+            out.extend_from_slice(b"\\\\x");
+            hex_digits(out, byte);
+        }
+    }
+    out.push(b'"');
+    escaped
+}
+
+/// Appends bytes as a string of hexadecimal digits, quotes included.
+pub(crate) fn hex(out: &mut Vec<u8>, data: &[u8]) {
+    out.push(b'"');
+    for &byte in data {
+        hex_digits(out, byte);
+    }
+    out.push(b'"');
+}
+
+/// Appends an array whose items `write` appends.
+pub(crate) fn array<T>(out: &mut Vec<u8>, items: &[T], mut write: impl FnMut(&mut Vec<u8>, &T)) {
+    out.push(b'[');
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write(out, item);
+    }
+    out.push(b']');
+}
+
+fn hex_digits(out: &mut Vec<u8>, byte: u8) {
+    out.push(HEX[usize::from(byte >> 4)]);
+    out.push(HEX[usize::from(byte & 0xf)]);
+}
+
+/// Appends UTF-8 text without quotes, escaped; runs that need no escape are copied whole.
+fn escape(out: &mut Vec<u8>, text: &[u8]) {
+    let mut rest = text;
+    while let Some(length) = rest.iter().position(|&byte| !PLAIN[usize::from(byte)]) {
+        let (plain, tail) = rest.split_at(length);
+        out.extend_from_slice(plain);
+        match tail[0] {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            control => {
+                out.extend_from_slice(b"\\u00");
+                hex_digits(out, control);
+            }
+        }
+        rest = &tail[1..];
+    }
+    out.extend_from_slice(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn strings_read_back_as_they_were() {
+        let every: String = (0..0x300).filter_map(char::from_u32).chain("\u{2028}\u{1f600}".chars()).collect();
+        let text = written(|out| string(out, &every));
+        assert!(text.bytes().all(|byte| byte >= 0x20));
+        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), every);
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_escaped_and_reported() {
+        let mut escaped = false;
+        let text = written(|out| escaped = bytes(out, b"caf\xe9 \xc3\xa9\xff"));
+        assert!(escaped);
+        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), "caf\\xe9 \u{e9}\\xff");
+        let text = written(|out| escaped = bytes(out, "café".as_bytes()));
+        assert!(!escaped);
+        assert_eq!(text, "\"café\"");
+    }
+
+    #[test]
+    fn numbers_are_written_whole() {
+        for value in [0, 7, 10, 99, 100, u64::MAX] {
+            assert_eq!(written(|out| number(out, value)), value.to_string());
+        }
+        assert_eq!(written(|out| microseconds(out, 0)), "0.000");
+        assert_eq!(written(|out| microseconds(out, 4_213)), "4.213");
+        assert_eq!(written(|out| microseconds(out, 1_000_060)), "1000.060");
+    }
+}

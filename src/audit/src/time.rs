@@ -1,0 +1,98 @@
+//! Instants as RFC 3339 text, in UTC with microseconds, fast enough to be written once a statement.
+//!
+//! Only formatting: reading the clock is the caller's business.
+
+/// Bytes of every formatted instant: `2026-11-20T19:04:27.123456Z`.
+const LENGTH: usize = 27;
+
+/// Appends nanoseconds since the Unix epoch as `2026-11-20T19:04:27.123456Z`.
+///
+/// Digits below the microsecond are dropped, not rounded, so that order is kept.
+pub fn rfc3339(unix_ns: u64, out: &mut Vec<u8>) {
+    let micros = unix_ns / 1_000;
+    let seconds = micros / 1_000_000;
+    let (year, month, day) = civil_from_days(seconds / 86_400);
+    let second_of_day = seconds % 86_400;
+    let mut text = *b"0000-00-00T00:00:00.000000Z";
+    digits(&mut text, 0, 4, year);
+    digits(&mut text, 5, 2, month);
+    digits(&mut text, 8, 2, day);
+    digits(&mut text, 11, 2, second_of_day / 3_600);
+    digits(&mut text, 14, 2, second_of_day / 60 % 60);
+    digits(&mut text, 17, 2, second_of_day % 60);
+    digits(&mut text, 20, 6, micros % 1_000_000);
+    const { assert!(LENGTH == b"0000-00-00T00:00:00.000000Z".len()) };
+    out.extend_from_slice(&text);
+}
+
+/// Writes the last `count` decimal digits of `value` at `start`.
+fn digits(text: &mut [u8; LENGTH], start: usize, count: usize, value: u64) {
+    let mut rest = value;
+    for position in (start..start + count).rev() {
+        // The remainder of a division by ten fits any integer type.
+        text[position] = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+    }
+}
+
+/// Year, month and day of a count of days since 1970-01-01, in the Gregorian calendar.
+///
+/// Howard Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`: years begin in March, so
+/// that the leap day is the last of its year.
+fn civil_from_days(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468;
+    let era = shifted / 146_097;
+    let day_of_era = shifted % 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(unix_ns: u64) -> String {
+        let mut out = Vec::new();
+        rfc3339(unix_ns, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn known_instants() {
+        assert_eq!(text(0), "1970-01-01T00:00:00.000000Z");
+        assert_eq!(text(951_782_399_999_999_999), "2000-02-28T23:59:59.999999Z");
+        assert_eq!(text(951_782_400_000_000_000), "2000-02-29T00:00:00.000000Z");
+        assert_eq!(text(951_868_800_000_001_000), "2000-03-01T00:00:00.000001Z");
+        assert_eq!(text(1_795_201_467_123_456_789), "2026-11-20T19:04:27.123456Z");
+        assert_eq!(text(4_107_542_400_000_000_000), "2100-03-01T00:00:00.000000Z");
+    }
+
+    #[test]
+    fn every_day_follows_the_one_before() {
+        let lengths = |year: u64| {
+            let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+            [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+        };
+        let (mut year, mut month, mut day) = (1970, 1, 1);
+        for days in 0..200_000 {
+            assert_eq!(civil_from_days(days), (year, month, day), "day {days}");
+            day += 1;
+            if day > lengths(year)[usize::try_from(month - 1).unwrap()] {
+                (day, month) = (1, month + 1);
+            }
+            if month > 12 {
+                (month, year) = (1, year + 1);
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_instant_is_written_too() {
+        assert_eq!(text(u64::MAX), "2554-07-21T23:34:33.709551Z");
+    }
+}
