@@ -12,7 +12,7 @@ pub const STARTUP_BYTES: usize = 10_000;
 /// Largest message of an authentication exchange: PostgreSQL allows a client 64 KiB (`PG_MAX_AUTH_TOKEN_LENGTH`).
 pub const AUTH_BYTES: usize = 65_535;
 
-/// Longest user or database name in a start-up packet: PostgreSQL cuts longer ones to this ( − 1),
+/// Longest user or database name in a start-up packet: PostgreSQL cuts longer ones to this (`NAMEDATALEN` − 1),
 /// so that a longer name would be one user to us and another to the server.
 pub const NAME_BYTES: usize = 63;
 
