@@ -21,7 +21,7 @@ impl Identity {
     pub fn encode(subject: &Subject<'_>) -> Self {
         let mut out = Vec::with_capacity(192);
         json::key(&mut out, "session");
-        json::string(&mut out, &subject.session.to_string());
+        json::string(&mut out, subject.session);
         json::key(&mut out, "client");
         json::string(&mut out, subject.client);
         json::key(&mut out, "listener");

@@ -21,13 +21,13 @@ pub struct Opened {
 
 /// The name of a file: `audit-0-000001.jsonl`.
 #[must_use]
-pub fn file_name(shard: u16, sequence: u64) -> String {
+pub fn file_name(shard: usize, sequence: u64) -> String {
     format!("audit-{shard}-{sequence:06}.jsonl")
 }
 
 /// Shard and sequence of a file's name, if it is one of ours.
 #[must_use]
-pub fn parse_file_name(name: &str) -> Option<(u16, u64)> {
+pub fn parse_file_name(name: &str) -> Option<(usize, u64)> {
     let (shard, sequence) = name.strip_prefix("audit-")?.strip_suffix(".jsonl")?.split_once('-')?;
     let (shard, sequence) = (shard.parse().ok()?, sequence.parse().ok()?);
     // Only the spelling that we write: `audit-+1-7.jsonl` is somebody else's.
@@ -43,7 +43,7 @@ pub fn parse_file_name(name: &str) -> Option<(u16, u64)> {
 /// # Errors
 ///
 /// Whatever the system says about the directory or the file.
-pub fn open_directory(directory: &Path, shard: u16) -> io::Result<Opened> {
+pub fn open_directory(directory: &Path, shard: usize) -> io::Result<Opened> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     let newest = newest_sequence(directory, shard)?;
     if let Some(sequence) = newest
@@ -66,7 +66,7 @@ pub fn open_directory(directory: &Path, shard: u16) -> io::Result<Opened> {
 /// # Errors
 ///
 /// [`io::ErrorKind::AlreadyExists`] where there is one already, and whatever else the system says.
-pub fn create(directory: &Path, shard: u16, sequence: u64) -> io::Result<File> {
+pub fn create(directory: &Path, shard: usize, sequence: u64) -> io::Result<File> {
     let path = directory.join(file_name(shard, sequence));
     let file = OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(path)?;
     // Nobody else can hold a file that did not exist; where the file system has no locks, there are none.
@@ -74,7 +74,7 @@ pub fn create(directory: &Path, shard: u16, sequence: u64) -> io::Result<File> {
     Ok(file)
 }
 
-fn newest_sequence(directory: &Path, shard: u16) -> io::Result<Option<u64>> {
+fn newest_sequence(directory: &Path, shard: usize) -> io::Result<Option<u64>> {
     let mut newest = None;
     for entry in fs::read_dir(directory)? {
         let name = entry?.file_name();

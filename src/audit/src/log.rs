@@ -12,15 +12,15 @@
 //! At most one action is under way at a time, so records reach the file in order and a batch that was written
 //! in part goes on where it stopped. Memory is bounded by [`PENDING_BYTES`]: past it records are dropped,
 //! counted, and named by a [`crate::record::Gap`]. The caller must carry out each action exactly once and
-//! report its result; this type must never lose a record without counting it.
+//! report its result; times are nanoseconds of any monotonic clock, the same one for all calls. This type must
+//! never lose a record without counting it.
 
 use std::io;
 use std::mem;
-use std::time::{Duration, Instant};
 
 use crate::files::file_name;
 use crate::limits::{
-    BATCH_BYTES, FLUSH_DELAY, HIGH_WATER_BYTES, PENDING_BYTES, RETRY_FIRST, RETRY_LONGEST, SPARE_BYTES,
+    BATCH_BYTES, FLUSH_DELAY_NS, HIGH_WATER_BYTES, PENDING_BYTES, RETRY_FIRST_NS, RETRY_LONGEST_NS, SPARE_BYTES,
 };
 use crate::record::Record;
 
@@ -38,7 +38,7 @@ pub enum OnFailure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogSettings {
     /// The shard whose log it is.
-    pub shard: u16,
+    pub shard: usize,
     /// Number of the open file in the shard's series.
     pub sequence: u64,
     /// Bytes in the open file.
@@ -77,13 +77,13 @@ pub enum Health {
     /// It did not.
     Failed {
         /// When the first of the attempts failed.
-        since: Instant,
+        since_ns: u64,
         /// What the system said about the last.
         error: String,
         /// When the next attempt is due.
-        retry_at: Instant,
+        retry_ns: u64,
         /// The pause after that.
-        next_pause: Duration,
+        pause_ns: u64,
     },
 }
 
@@ -100,7 +100,7 @@ pub enum Change {
         /// Records that were lost meanwhile.
         dropped: u64,
         /// How long it could not be written.
-        down: Duration,
+        down_ns: u64,
         /// What the system had said.
         error: String,
     },
@@ -136,7 +136,7 @@ pub struct Log {
     /// Whole records that no action holds yet.
     pending: Vec<u8>,
     /// When [`Log::poll`] first saw them.
-    pending_since: Option<Instant>,
+    pending_since_ns: Option<u64>,
     /// What is left of a batch that was not written; goes before `pending`.
     unwritten: Vec<u8>,
     /// The buffer of the last batch, empty, kept for the next.
@@ -157,7 +157,7 @@ impl Log {
         Self {
             settings,
             pending: Vec::new(),
-            pending_since: None,
+            pending_since_ns: None,
             unwritten: Vec::new(),
             spare: Vec::new(),
             waiting: Waiting::Nothing,
@@ -207,11 +207,11 @@ impl Log {
     }
 
     /// What is to be done now, if anything. Cheap where nothing is.
-    pub fn poll(&mut self, now: Instant) -> Option<Action> {
+    pub fn poll(&mut self, now_ns: u64) -> Option<Action> {
         if self.waiting != Waiting::Nothing || (self.unwritten.is_empty() && self.pending.is_empty()) {
             return None;
         }
-        if !self.is_due(now) {
+        if !self.is_due(now_ns) {
             return None;
         }
         // The rest of a torn batch belongs into the file that has its beginning.
@@ -219,7 +219,7 @@ impl Log {
             return Some(self.open(self.settings.sequence.saturating_add(1)));
         }
         let bytes = if self.unwritten.is_empty() {
-            self.pending_since = None;
+            self.pending_since_ns = None;
             mem::replace(&mut self.pending, mem::take(&mut self.spare))
         } else {
             mem::take(&mut self.unwritten)
@@ -228,32 +228,32 @@ impl Log {
         Some(Action::Write { bytes, offset: self.settings.len })
     }
 
-    fn is_due(&mut self, now: Instant) -> bool {
-        if let Health::Failed { retry_at, .. } = self.health {
-            return now >= retry_at;
+    fn is_due(&mut self, now_ns: u64) -> bool {
+        if let Health::Failed { retry_ns, .. } = self.health {
+            return now_ns >= retry_ns;
         }
-        let since = *self.pending_since.get_or_insert(now);
+        let since_ns = *self.pending_since_ns.get_or_insert(now_ns);
         self.flushing
             || !self.unwritten.is_empty()
             || self.pending.len() >= BATCH_BYTES
-            || now.saturating_duration_since(since) >= FLUSH_DELAY
+            || now_ns.saturating_sub(since_ns) >= FLUSH_DELAY_NS
     }
 
     /// When [`Log::poll`] is to be called again at the latest. `None`: nothing waits, or the result of an
     /// action is awaited.
     #[must_use]
-    pub fn deadline(&self, now: Instant) -> Option<Instant> {
+    pub fn deadline(&self, now_ns: u64) -> Option<u64> {
         if self.waiting != Waiting::Nothing || (self.unwritten.is_empty() && self.pending.is_empty()) {
             return None;
         }
         match self.health {
-            Health::Failed { retry_at, .. } => Some(retry_at),
-            Health::Healthy => Some(self.pending_since.unwrap_or(now) + FLUSH_DELAY),
+            Health::Failed { retry_ns, .. } => Some(retry_ns),
+            Health::Healthy => Some(self.pending_since_ns.unwrap_or(now_ns).saturating_add(FLUSH_DELAY_NS)),
         }
     }
 
     /// The result of [`Action::Write`]: the buffer as it was given, and how many of its bytes were written.
-    pub fn written(&mut self, now: Instant, mut bytes: Vec<u8>, result: io::Result<usize>) {
+    pub fn written(&mut self, now_ns: u64, mut bytes: Vec<u8>, result: io::Result<usize>) {
         debug_assert_eq!(self.waiting, Waiting::Write { len: bytes.len() }, "one write at a time");
         self.waiting = Waiting::Nothing;
         let result = match result {
@@ -274,17 +274,17 @@ impl Log {
                 if bytes.capacity() <= SPARE_BYTES {
                     self.spare = bytes;
                 }
-                self.succeeded(now);
+                self.succeeded(now_ns);
             }
             Err(error) => {
                 self.unwritten = bytes;
-                self.failed(now, &error);
+                self.failed(now_ns, &error);
             }
         }
     }
 
     /// The result of [`Action::Open`].
-    pub fn opened(&mut self, now: Instant, result: io::Result<()>) -> Option<Action> {
+    pub fn opened(&mut self, now_ns: u64, result: io::Result<()>) -> Option<Action> {
         let Waiting::Open { sequence } = self.waiting else {
             debug_assert!(false, "no open was asked for");
             return None;
@@ -295,13 +295,13 @@ impl Log {
                 self.settings.sequence = sequence;
                 self.settings.len = 0;
                 self.counts.rotations += 1;
-                self.succeeded(now);
+                self.succeeded(now_ns);
                 None
             }
             // Another process is ahead of us in the same directory.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Some(self.open(sequence.saturating_add(1))),
             Err(error) => {
-                self.failed(now, &error);
+                self.failed(now_ns, &error);
                 None
             }
         }
@@ -312,34 +312,34 @@ impl Log {
         Action::Open { sequence, name: file_name(self.settings.shard, sequence) }
     }
 
-    fn succeeded(&mut self, now: Instant) {
+    fn succeeded(&mut self, now_ns: u64) {
         match mem::replace(&mut self.health, Health::Healthy) {
-            Health::Failed { since, error, .. } => {
+            Health::Failed { since_ns, error, .. } => {
                 let dropped = mem::take(&mut self.unreported);
-                self.change = Some(Change::Recovered { dropped, down: now.saturating_duration_since(since), error });
+                self.change = Some(Change::Recovered { dropped, down_ns: now_ns.saturating_sub(since_ns), error });
             }
             // The disk was too slow rather than failing; what was lost is told all the same.
             Health::Healthy if self.unreported > 0 && self.change.is_none() => {
                 let dropped = mem::take(&mut self.unreported);
                 let error = "records came faster than they could be written".to_owned();
-                self.change = Some(Change::Recovered { dropped, down: Duration::ZERO, error });
+                self.change = Some(Change::Recovered { dropped, down_ns: 0, error });
             }
             Health::Healthy => {}
         }
     }
 
-    fn failed(&mut self, now: Instant, error: &io::Error) {
+    fn failed(&mut self, now_ns: u64, error: &io::Error) {
         self.counts.failures += 1;
         let error = error.to_string();
-        let (since, pause) = match self.health {
+        let (since_ns, pause) = match self.health {
             Health::Healthy => {
                 self.change = Some(Change::Failed { error: error.clone() });
-                (now, RETRY_FIRST)
+                (now_ns, RETRY_FIRST_NS)
             }
-            Health::Failed { since, next_pause, .. } => (since, next_pause),
+            Health::Failed { since_ns, pause_ns, .. } => (since_ns, pause_ns),
         };
-        let next_pause = (pause * 2).min(RETRY_LONGEST);
-        self.health = Health::Failed { since, error, retry_at: now + pause, next_pause };
+        let pause_ns = (pause * 2).min(RETRY_LONGEST_NS);
+        self.health = Health::Failed { since_ns, error, retry_ns: now_ns.saturating_add(pause), pause_ns };
     }
 
     /// From now on every poll writes what there is: the shard is stopping.

@@ -238,13 +238,13 @@ impl<R: BufRead> Iterator for Records<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Judged, MaskCount, Parameter, Record, Reload, SessionId, Statement, Subject, Text, Verdict};
+    use crate::record::{Judged, MaskCount, Parameter, Record, Reload, Statement, Subject, Text, Verdict};
     use crate::{Identity, Summary, encode};
 
     #[test]
     fn what_is_written_is_read() {
         let identity = Identity::encode(&Subject {
-            session: SessionId { start: 1, shard: 0, count: 2 },
+            session: "00000001-0-2",
             client: "127.0.0.1:1",
             listener: "orders",
             user: b"ana",

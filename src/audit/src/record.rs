@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `event` | all | `statement`, `connect`, `login_failed`, `disconnect`, `refused`, `fault`, `reload`, `gap` |
 //! | `time` | all | RFC 3339, UTC, microseconds: when it began (statement), when it happened (others) |
-//! | `session` | all but `reload`, `gap` | [`SessionId`], unique over restarts |
+//! | `session` | all but `reload`, `gap` | names the session, unique over restarts and shards |
 //! | `client` | all but `reload`, `gap` | address and port of the client |
 //! | `listener` | all but `reload`, `gap` | the name from the config |
 //! | `user`, `groups`, `database`, `application` | where known | as the client gave them; groups from the config |
@@ -27,32 +27,11 @@
 //!
 //! Fields without a value are left out. The types here borrow what they hold and do no work.
 
-use core::fmt;
-
-/// Names a session in the log, unique over restarts and shards.
-///
-/// Written as `66f1a2b3-0-1c`: second of the process' start, shard, count of the shard's sessions, in hexadecimal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SessionId {
-    /// Seconds since the Unix epoch when the process started.
-    pub start: u32,
-    /// The shard that serves it.
-    pub shard: u16,
-    /// Counts the shard's sessions, from 1.
-    pub count: u64,
-}
-
-impl fmt::Display for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}-{:x}-{:x}", self.start, self.shard, self.count)
-    }
-}
-
 /// Whose records these are: what all records of one session share.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
-    /// The session.
-    pub session: SessionId,
+    /// Names the session, unique over restarts and shards.
+    pub session: &'a str,
     /// Address and port of the client, or the path of its socket.
     pub client: &'a str,
     /// Name of the listener.

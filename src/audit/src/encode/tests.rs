@@ -1,7 +1,7 @@
 //! Golden lines: the log's format is an interface.
 
 use super::*;
-use crate::record::{SessionId, Text, Verdict};
+use crate::record::{Text, Verdict};
 
 const TIME: u64 = 1_795_201_467_123_456_789;
 
@@ -17,7 +17,7 @@ fn line(record: &Record<'_>) -> String {
 
 fn ana() -> Identity {
     Identity::encode(&Subject {
-        session: SessionId { start: 0x66f1_a2b3, shard: 1, count: 28 },
+        session: "66f1a2b3-1-1c",
         client: "10.0.0.7:51234",
         listener: "orders",
         user: b"ana",
@@ -29,7 +29,7 @@ fn ana() -> Identity {
 
 fn stranger() -> Identity {
     Identity::encode(&Subject {
-        session: SessionId { start: 0x66f1_a2b3, shard: 0, count: 1 },
+        session: "66f1a2b3-0-1",
         client: "[::1]:40000",
         listener: "orders",
         user: b"",

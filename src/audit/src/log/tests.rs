@@ -13,7 +13,7 @@ fn full_disk() -> io::Error {
 }
 
 /// Polls until there is a batch to write.
-fn batch(log: &mut Log, now: Instant) -> (Vec<u8>, u64) {
+fn batch(log: &mut Log, now: u64) -> (Vec<u8>, u64) {
     match log.poll(now) {
         Some(Action::Write { bytes, offset }) => (bytes, offset),
         other => panic!("expected a write, not {other:?}"),
@@ -21,7 +21,7 @@ fn batch(log: &mut Log, now: Instant) -> (Vec<u8>, u64) {
 }
 
 /// A disk that takes everything.
-fn write_all(log: &mut Log, now: Instant) -> Vec<u8> {
+fn write_all(log: &mut Log, now: u64) -> Vec<u8> {
     let (bytes, _) = batch(log, now);
     let (copy, len) = (bytes.clone(), bytes.len());
     log.written(now, bytes, Ok(len));
@@ -30,21 +30,21 @@ fn write_all(log: &mut Log, now: Instant) -> Vec<u8> {
 
 #[test]
 fn records_share_a_write_within_the_delay() {
-    let (mut log, start) = (log(OnFailure::Refuse), Instant::now());
+    let (mut log, start) = (log(OnFailure::Refuse), 1_000);
     assert_eq!(log.poll(start), None);
     assert_eq!(log.deadline(start), None);
     assert!(log.push(LINE));
     assert_eq!(log.poll(start), None);
-    assert_eq!(log.deadline(start), Some(start + FLUSH_DELAY));
+    assert_eq!(log.deadline(start), Some(start + FLUSH_DELAY_NS));
     assert!(log.push(LINE));
-    let (bytes, offset) = batch(&mut log, start + FLUSH_DELAY);
+    let (bytes, offset) = batch(&mut log, start + FLUSH_DELAY_NS);
     assert_eq!((bytes.as_slice(), offset), ([LINE, LINE].concat().as_slice(), 0));
     assert!(log.push(LINE));
-    assert_eq!(log.poll(start + FLUSH_DELAY * 3), None, "one write at a time");
-    log.written(start + FLUSH_DELAY * 3, bytes, Ok(16));
+    assert_eq!(log.poll(start + FLUSH_DELAY_NS * 3), None, "one write at a time");
+    log.written(start + FLUSH_DELAY_NS * 3, bytes, Ok(16));
     assert!(!log.is_drained());
-    assert_eq!(log.poll(start + FLUSH_DELAY * 3), None, "the third record waits for its own delay");
-    let (bytes, offset) = batch(&mut log, start + FLUSH_DELAY * 4);
+    assert_eq!(log.poll(start + FLUSH_DELAY_NS * 3), None, "the third record waits for its own delay");
+    let (bytes, offset) = batch(&mut log, start + FLUSH_DELAY_NS * 4);
     assert_eq!((bytes.as_slice(), offset), (LINE, 16));
     log.written(start, bytes, Ok(8));
     assert!(log.is_drained());
@@ -53,7 +53,7 @@ fn records_share_a_write_within_the_delay() {
 
 #[test]
 fn a_full_batch_is_written_at_once() {
-    let (mut log, now) = (log(OnFailure::Refuse), Instant::now());
+    let (mut log, now) = (log(OnFailure::Refuse), 1_000);
     while log.held_bytes() < BATCH_BYTES {
         log.push(LINE);
     }
@@ -62,7 +62,7 @@ fn a_full_batch_is_written_at_once() {
 
 #[test]
 fn a_stopping_log_writes_at_once() {
-    let (mut log, now) = (log(OnFailure::Refuse), Instant::now());
+    let (mut log, now) = (log(OnFailure::Refuse), 1_000);
     log.push(LINE);
     log.flush();
     assert_eq!(write_all(&mut log, now), LINE);
@@ -71,7 +71,7 @@ fn a_stopping_log_writes_at_once() {
 
 #[test]
 fn a_file_past_its_size_is_followed_by_the_next() {
-    let (mut log, now) = (log(OnFailure::Refuse), Instant::now());
+    let (mut log, now) = (log(OnFailure::Refuse), 1_000);
     log.flush();
     log.push(&[b"x".repeat(110).as_slice(), b"\n"].concat());
     write_all(&mut log, now);
@@ -89,7 +89,7 @@ fn a_file_past_its_size_is_followed_by_the_next() {
 
 #[test]
 fn a_short_write_goes_on_where_it_stopped() {
-    let (mut log, now) = (log(OnFailure::Refuse), Instant::now());
+    let (mut log, now) = (log(OnFailure::Refuse), 1_000);
     log.flush();
     log.push(LINE);
     let (bytes, _) = batch(&mut log, now);
@@ -104,7 +104,7 @@ fn a_short_write_goes_on_where_it_stopped() {
 
 #[test]
 fn a_batch_torn_at_the_end_of_a_file_is_finished_in_that_file() {
-    let (mut log, now) = (log(OnFailure::Refuse), Instant::now());
+    let (mut log, now) = (log(OnFailure::Refuse), 1_000);
     log.flush();
     log.push(&[b"x".repeat(110).as_slice(), b"\n"].concat());
     let (bytes, _) = batch(&mut log, now);
@@ -115,7 +115,7 @@ fn a_batch_torn_at_the_end_of_a_file_is_finished_in_that_file() {
 
 #[test]
 fn a_failing_log_refuses_statements_retries_and_recovers() {
-    let (mut log, start) = (log(OnFailure::Refuse), Instant::now());
+    let (mut log, start) = (log(OnFailure::Refuse), 1_000);
     log.flush();
     log.push(LINE);
     let (bytes, _) = batch(&mut log, start);
@@ -123,16 +123,16 @@ fn a_failing_log_refuses_statements_retries_and_recovers() {
     assert!(!log.accepts());
     assert_eq!(log.take_change(), Some(Change::Failed { error: "No space left on device".into() }));
     assert_eq!(log.poll(start), None);
-    assert_eq!(log.deadline(start), Some(start + RETRY_FIRST));
+    assert_eq!(log.deadline(start), Some(start + RETRY_FIRST_NS));
     let mut now = start;
-    let mut pause = RETRY_FIRST;
+    let mut pause = RETRY_FIRST_NS;
     for _ in 0..12 {
         now += pause;
         let (bytes, offset) = batch(&mut log, now);
         assert_eq!((bytes.as_slice(), offset), (LINE, 0));
         log.written(now, bytes, Ok(0));
         assert_eq!(log.take_change(), None, "a failure is told once");
-        pause = (pause * 2).min(RETRY_LONGEST);
+        pause = (pause * 2).min(RETRY_LONGEST_NS);
         assert_eq!(log.deadline(now), Some(now + pause));
     }
     now += pause;
@@ -140,14 +140,14 @@ fn a_failing_log_refuses_statements_retries_and_recovers() {
     assert!(log.accepts());
     assert_eq!(
         log.take_change(),
-        Some(Change::Recovered { dropped: 0, down: now - start, error: "write zero".into() })
+        Some(Change::Recovered { dropped: 0, down_ns: now - start, error: "write zero".into() })
     );
     assert_eq!(log.counts().failures, 13);
 }
 
 #[test]
 fn a_file_that_cannot_be_created_is_a_failure_too() {
-    let (mut log, now) = (log(OnFailure::Refuse), Instant::now());
+    let (mut log, now) = (log(OnFailure::Refuse), 1_000);
     log.flush();
     log.push(&[b"x".repeat(110).as_slice(), b"\n"].concat());
     write_all(&mut log, now);
@@ -155,14 +155,14 @@ fn a_file_that_cannot_be_created_is_a_failure_too() {
     assert!(matches!(log.poll(now), Some(Action::Open { sequence: 8, .. })));
     assert_eq!(log.opened(now, Err(full_disk())), None);
     assert!(!log.accepts());
-    assert!(matches!(log.poll(now + RETRY_FIRST), Some(Action::Open { sequence: 8, .. })));
+    assert!(matches!(log.poll(now + RETRY_FIRST_NS), Some(Action::Open { sequence: 8, .. })));
     assert_eq!(log.opened(now, Ok(())), None);
     assert!(log.accepts());
 }
 
 #[test]
 fn under_continue_statements_run_and_what_is_dropped_is_counted() {
-    let (mut log, now) = (log(OnFailure::Continue), Instant::now());
+    let (mut log, now) = (log(OnFailure::Continue), 1_000);
     log.flush();
     log.push(LINE);
     let (bytes, _) = batch(&mut log, now);
@@ -173,7 +173,7 @@ fn under_continue_statements_run_and_what_is_dropped_is_counted() {
     assert!(log.accepts());
     assert!(log.held_bytes() <= PENDING_BYTES);
     assert_eq!(log.counts().dropped, 5);
-    let later = now + RETRY_FIRST;
+    let later = now + RETRY_FIRST_NS;
     assert_eq!(write_all(&mut log, later), LINE);
     let change = log.take_change();
     assert!(matches!(change, Some(Change::Recovered { dropped: 5, .. })), "{change:?}");
@@ -181,7 +181,7 @@ fn under_continue_statements_run_and_what_is_dropped_is_counted() {
 
 #[test]
 fn a_slow_disk_refuses_statements_before_records_are_lost() {
-    let (mut log, now) = (log(OnFailure::Refuse), Instant::now());
+    let (mut log, now) = (log(OnFailure::Refuse), 1_000);
     let big = [b"x".repeat((1 << 20) - 1).as_slice(), b"\n"].concat();
     log.flush();
     log.push(&big);
