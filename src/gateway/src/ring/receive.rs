@@ -1,0 +1,173 @@
+//! Receiving: one multishot receive for each socket, filling buffers of the pool.
+//!
+//! ```text
+//!            start                   stop                 last completion
+//!   Idle ------------> Armed -----------------> Stopping -----------------> Idle, or Armed if started again
+//!     ^                  |  ^
+//!     | end, or stop     |  | a buffer is free
+//!     +----- Starved <---+--+
+//!                no buffer was free
+//! ```
+//! The kernel may end a multishot receive at any completion (the MORE flag is missing then); as long as
+//! the owner wants bytes it is armed again. At most one is in flight, so bytes cannot overtake each other.
+
+use std::io;
+
+use io_uring::{cqueue, opcode};
+
+use super::event::{Event, ReceiveEnd};
+use super::pool::{BUFFER_GROUP, Pool};
+use super::queue::Kind;
+use super::sockets::Socket;
+use super::{Ring, SocketId};
+
+/// Where the receive of a socket is; see the module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Receive {
+    Armed,
+    Idle,
+    Starved,
+    Stopping,
+}
+
+impl Receive {
+    pub(super) fn is_in_flight(self) -> bool {
+        matches!(self, Self::Armed | Self::Stopping)
+    }
+}
+
+impl Ring {
+    /// Receives from the socket until [`stop_receive`](Self::stop_receive) or
+    /// [`Event::ReceiveEnded`]. Without effect if it already does.
+    pub fn start_receive(&mut self, id: SocketId) {
+        let Some(socket) = self.sockets.get_mut(id.0) else { return };
+        socket.receive_wanted = true;
+        // Stopping: its last completion arms it again. Starved: the next turn does.
+        if socket.receive == Receive::Idle {
+            self.arm_receive(id.0.index);
+        }
+    }
+
+    /// Stops receiving. Bytes that were received before are still reported, and so is an end seen before.
+    pub fn stop_receive(&mut self, id: SocketId) {
+        let Some(socket) = self.sockets.get_mut(id.0) else { return };
+        socket.receive_wanted = false;
+        match socket.receive {
+            Receive::Armed => {
+                socket.receive = Receive::Stopping;
+                self.queue.cancel(Kind::Receive.tag(id.0.index));
+            }
+            Receive::Starved => socket.receive = Receive::Idle,
+            Receive::Idle | Receive::Stopping => {}
+        }
+    }
+
+    /// Whether the socket receives, or will as soon as a buffer is free.
+    #[must_use]
+    pub fn is_receiving(&self, id: SocketId) -> bool {
+        self.sockets.get(id.0).is_some_and(|socket| socket.receive_wanted)
+    }
+
+    /// Receive buffers that no [`Chunk`](super::Chunk) holds.
+    #[must_use]
+    pub fn buffers_free(&self) -> usize {
+        usize::from(self.pool.free())
+    }
+
+    /// Arms starved receives, as many as there are free buffers, in the order in which they starved.
+    pub(super) fn feed_starved(&mut self) {
+        let mut feed = usize::from(self.pool.free()).min(self.starved.len());
+        if feed == 0 {
+            return;
+        }
+        let mut starved = std::mem::take(&mut self.starved);
+        starved.retain(|id| {
+            // An entry is out of date when its socket was closed, stopped, or is armed already.
+            let Some(socket) = self.sockets.get(*id) else { return false };
+            if socket.receive != Receive::Starved {
+                return false;
+            }
+            if feed == 0 {
+                return true;
+            }
+            feed -= 1;
+            self.counters.rearms += 1;
+            self.arm_receive(id.index);
+            false
+        });
+        self.starved = starved;
+    }
+
+    pub(super) fn receive_completed(&mut self, index: u32, result: i32, flags: u32, events: &mut Vec<Event>) {
+        let len = u32::try_from(result).unwrap_or(0);
+        // SAFETY: a completion of this ring named the buffer, and each completion is handled once.
+        let chunk = cqueue::buffer_select(flags).and_then(|buffer| unsafe { Pool::take(&self.pool, buffer, len) });
+        let Some((id, socket)) = self.sockets.at(index) else { return };
+        let socket_id = SocketId(id);
+        if !socket.closing
+            && len > 0
+            && let Some(chunk) = chunk
+        {
+            self.counters.received += 1;
+            events.push(Event::Received { socket: socket_id, chunk });
+        }
+        if cqueue::more(flags) {
+            return;
+        }
+        socket.receive = Receive::Idle;
+        if socket.closing {
+            self.remove_if_done(index);
+            return;
+        }
+        match Ending::of(result) {
+            Ending::Again if socket.receive_wanted => {
+                self.counters.rearms += 1;
+                self.arm_receive(index);
+            }
+            Ending::Again => {}
+            Ending::Starved => {
+                self.counters.enobufs += 1;
+                if socket.receive_wanted {
+                    socket.receive = Receive::Starved;
+                    self.starved.push(id);
+                }
+            }
+            Ending::End(end) => {
+                socket.receive_wanted = false;
+                events.push(Event::ReceiveEnded { socket: socket_id, end });
+            }
+        }
+    }
+
+    fn arm_receive(&mut self, index: u32) {
+        let Some((_, socket)) = self.sockets.at(index) else { return };
+        let Socket { receive, .. } = socket;
+        debug_assert!(!receive.is_in_flight());
+        *receive = Receive::Armed;
+        let entry = opcode::RecvMulti::new(socket.fd(), BUFFER_GROUP).build().user_data(Kind::Receive.tag(index));
+        // SAFETY: the entry names no memory but the pool's, which stays while the ring does and whose
+        // buffers are given out only after a completion named them.
+        unsafe { self.queue.push(entry) };
+    }
+}
+
+/// What the last completion of a receive means.
+enum Ending {
+    Again,
+    End(ReceiveEnd),
+    Starved,
+}
+
+impl Ending {
+    fn of(result: i32) -> Self {
+        match result {
+            0 => Self::End(ReceiveEnd::Eof),
+            1.. => Self::Again,
+            _ => match -result {
+                libc::ENOBUFS => Self::Starved,
+                libc::ECANCELED | libc::EINTR | libc::EAGAIN => Self::Again,
+                error => Self::End(ReceiveEnd::Error(io::Error::from_raw_os_error(error))),
+            },
+        }
+    }
+}

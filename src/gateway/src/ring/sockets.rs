@@ -1,0 +1,143 @@
+//! The life of a socket on the ring: adopted, connected, closed.
+//!
+//! Holds what is in flight for each socket. A slot, its descriptor and the memory of its operations go
+//! only when nothing of it is in flight.
+
+use std::io;
+use std::net::Shutdown;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use io_uring::opcode;
+use io_uring::types::Fd;
+use socket2::{SockAddr, SockRef};
+
+use super::event::Event;
+use super::queue::Kind;
+use super::receive::Receive;
+use super::transmit::Transmission;
+use super::{Ring, SocketId};
+
+/// A socket and what is in flight on it.
+pub(super) struct Socket {
+    pub(super) descriptor: OwnedFd,
+    pub(super) receive: Receive,
+    /// Whether the owner wants bytes; the receive is armed again as long as it does.
+    pub(super) receive_wanted: bool,
+    pub(super) transmission: Option<Transmission>,
+    /// The address of a connect in flight.
+    connect: Option<Box<SockAddr>>,
+    pub(super) closing: bool,
+}
+
+impl Socket {
+    pub(super) fn fd(&self) -> Fd {
+        Fd(self.descriptor.as_raw_fd())
+    }
+
+    fn is_busy(&self) -> bool {
+        self.receive.is_in_flight() || self.transmission.is_some() || self.connect.is_some()
+    }
+}
+
+impl Ring {
+    /// Takes over a socket. Nothing is received until [`start_receive`](Self::start_receive).
+    pub fn adopt(&mut self, descriptor: OwnedFd) -> SocketId {
+        SocketId(self.sockets.insert(Socket {
+            descriptor,
+            receive: Receive::Idle,
+            receive_wanted: false,
+            transmission: None,
+            connect: None,
+            closing: false,
+        }))
+    }
+
+    /// Whether the socket was adopted and not closed.
+    #[must_use]
+    pub fn is_open(&self, id: SocketId) -> bool {
+        self.sockets.get(id.0).is_some()
+    }
+
+    /// The descriptor, for socket options and addresses; `None` once closed.
+    #[must_use]
+    pub fn descriptor(&self, id: SocketId) -> Option<BorrowedFd<'_>> {
+        self.sockets.get(id.0).map(|socket| socket.descriptor.as_fd())
+    }
+
+    /// Connects a socket; [`Event::Connected`] tells how it went.
+    ///
+    /// # Errors
+    /// `NotConnected` when the socket was closed, `AlreadyExists` when a connect is in flight. No event
+    /// follows then.
+    pub fn connect(&mut self, id: SocketId, address: &SockAddr) -> io::Result<()> {
+        let socket = self.sockets.get_mut(id.0).ok_or(io::ErrorKind::NotConnected)?;
+        if socket.connect.is_some() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let address = socket.connect.insert(Box::new(address.clone()));
+        let (pointer, bytes) = (address.as_ptr(), address.len());
+        let entry =
+            opcode::Connect::new(socket.fd(), pointer.cast(), bytes).build().user_data(Kind::Connect.tag(id.0.index));
+        // SAFETY: the address lies in a box that the socket's slot keeps until the completion was seen.
+        unsafe { self.queue.push(entry) };
+        Ok(())
+    }
+
+    /// Ends our side of the stream; the peer's side stays. Not ordered behind a send in flight.
+    ///
+    /// # Errors
+    /// As `shutdown(2)`. None for a socket that was closed.
+    pub fn shutdown_write(&mut self, id: SocketId) -> io::Result<()> {
+        match self.sockets.get(id.0) {
+            Some(socket) => SockRef::from(&socket.descriptor).shutdown(Shutdown::Write),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends everything on the socket and closes it. Nothing more is reported for it; a send of
+    /// [`SendMode::Try`](super::SendMode::Try) queued before is still tried.
+    ///
+    /// The descriptor is closed at once if nothing is in flight, else after the completions came.
+    pub fn close(&mut self, id: SocketId) {
+        let Some(socket) = self.sockets.get_mut(id.0) else { return };
+        socket.closing = true;
+        socket.receive_wanted = false;
+        let index = id.0.index;
+        if socket.receive == Receive::Starved {
+            socket.receive = Receive::Idle;
+        }
+        if socket.receive == Receive::Armed {
+            socket.receive = Receive::Stopping;
+            self.queue.cancel(Kind::Receive.tag(index));
+        }
+        if socket.transmission.as_ref().is_some_and(Transmission::can_wait) {
+            self.queue.cancel(Kind::Send.tag(index));
+        }
+        if socket.connect.is_some() {
+            self.queue.cancel(Kind::Connect.tag(index));
+        }
+        self.sockets.retire(id.0);
+        self.remove_if_done(index);
+    }
+
+    /// Drops a closing socket of which nothing is in flight any more.
+    pub(super) fn remove_if_done(&mut self, index: u32) {
+        if let Some((_, socket)) = self.sockets.at(index)
+            && socket.closing
+            && !socket.is_busy()
+        {
+            self.sockets.remove(index);
+        }
+    }
+
+    pub(super) fn connect_completed(&mut self, index: u32, result: i32, events: &mut Vec<Event>) {
+        let Some((id, socket)) = self.sockets.at(index) else { return };
+        socket.connect = None;
+        if socket.closing {
+            self.remove_if_done(index);
+            return;
+        }
+        let result = if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(()) };
+        events.push(Event::Connected { socket: SocketId(id), result });
+    }
+}

@@ -1,0 +1,149 @@
+//! Sending: one send at a time for each socket, straight from chunks and heap.
+//!
+//! One range goes out as `send`, several as `sendmsg` with an array of ranges. The list, and that array,
+//! belong to the socket's slot until the completion came; then the list goes back to its owner.
+
+use std::io;
+
+use io_uring::opcode;
+
+use super::event::{Event, SendMode, SendRefused};
+use super::queue::Kind;
+use super::{Outgoing, Ring, SocketId};
+
+/// Ranges of one `sendmsg`; the rest of a longer list shows as a short count. Enough for a chunk of small
+/// frames with a few changed cells; an array of the kernel's limit of 1024 would be 16 KiB per send.
+const VECTORS: usize = 64;
+
+/// Bytes of one send that the kernel accepts at most (`MAX_RW_COUNT`).
+const SEND_MAX: usize = 0x7fff_f000;
+
+/// Arrays kept for the next vectored sends. A shard has few in flight at once: those of one turn, and of
+/// slow readers.
+const SPARE_VECTORS: usize = 256;
+
+/// The memory of a vectored send beside the bytes themselves.
+pub(super) struct Vectors {
+    message: libc::msghdr,
+    ranges: [libc::iovec; VECTORS],
+}
+
+impl Vectors {
+    fn new() -> Box<Self> {
+        let empty = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
+        // SAFETY: `msghdr` is a C struct of integers and pointers (and, on some C libraries, padding that
+        // must be zero); all zeroes is "no address, no ranges, no control data".
+        let message = unsafe { std::mem::zeroed() };
+        Box::new(Self { message, ranges: [empty; VECTORS] })
+    }
+
+    /// Points the array at the first ranges of the list; gives the header's address.
+    fn fill(&mut self, outgoing: &Outgoing) -> *const libc::msghdr {
+        let mut count = 0;
+        let mut room = SEND_MAX;
+        for (range, piece) in self.ranges.iter_mut().zip(outgoing.pieces()) {
+            range.iov_base = piece.as_ptr().cast_mut().cast();
+            range.iov_len = piece.len().min(room);
+            room -= range.iov_len;
+            count += 1;
+            if room == 0 {
+                break;
+            }
+        }
+        self.message.msg_iov = self.ranges.as_mut_ptr();
+        self.message.msg_iovlen = count;
+        &raw const self.message
+    }
+}
+
+/// A send in flight.
+pub(super) struct Transmission {
+    outgoing: Outgoing,
+    vectors: Option<Box<Vectors>>,
+    mode: SendMode,
+}
+
+impl Transmission {
+    /// Whether it may stay in flight after its submission.
+    pub(super) fn can_wait(&self) -> bool {
+        self.mode == SendMode::Wait
+    }
+}
+
+impl Ring {
+    /// Sends a list; [`Event::Sent`] brings back what is left of it, which may be all or nothing.
+    ///
+    /// Short counts are ordinary: the socket's buffer is full, or the list has more than 64 ranges.
+    ///
+    /// # Errors
+    /// Gives the list back when it is empty, the socket was closed, or a send is in flight.
+    pub fn send(&mut self, id: SocketId, outgoing: Outgoing, mode: SendMode) -> Result<(), SendRefused> {
+        let Some(socket) = self.sockets.get_mut(id.0) else { return Err(SendRefused::Stale(outgoing)) };
+        if socket.transmission.is_some() {
+            return Err(SendRefused::InFlight(outgoing));
+        }
+        if outgoing.is_empty() {
+            return Err(SendRefused::Empty(outgoing));
+        }
+        let fd = socket.fd();
+        let transmission = socket.transmission.insert(Transmission { outgoing, vectors: None, mode });
+        let flags = match mode {
+            SendMode::Try => libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT,
+            SendMode::Wait => libc::MSG_NOSIGNAL,
+        };
+        let mut pieces = transmission.outgoing.pieces();
+        let entry = match (pieces.next(), pieces.next()) {
+            (Some(only), None) => {
+                let len = u32::try_from(only.len().min(SEND_MAX)).unwrap_or(0);
+                opcode::Send::new(fd, only.as_ptr(), len).flags(flags).build()
+            }
+            _ => {
+                drop(pieces);
+                let vectors = transmission.vectors.insert(self.spare_vectors.pop().unwrap_or_else(Vectors::new));
+                let message = vectors.fill(&transmission.outgoing);
+                opcode::SendMsg::new(fd, message).flags(flags.cast_unsigned()).build()
+            }
+        };
+        let entry = entry.user_data(Kind::Send.tag(id.0.index));
+        // SAFETY: the slot keeps the list (whose sources do not move and which nobody can reach) and the
+        // boxed array until the completion was seen. With MSG_DONTWAIT the kernel never arms a poll for a
+        // send (`REQ_F_NOWAIT`), so such an entry completes during its submission.
+        unsafe {
+            match mode {
+                SendMode::Try => self.queue.push_inline(entry),
+                SendMode::Wait => self.queue.push(entry),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a send of the socket is in flight.
+    #[must_use]
+    pub fn is_sending(&self, id: SocketId) -> bool {
+        self.sockets.get(id.0).is_some_and(|socket| socket.transmission.is_some())
+    }
+
+    pub(super) fn send_completed(&mut self, index: u32, result: i32, events: &mut Vec<Event>) {
+        let Some((id, socket)) = self.sockets.at(index) else { return };
+        let Some(Transmission { mut outgoing, vectors, .. }) = socket.transmission.take() else { return };
+        let closing = socket.closing;
+        if let Some(vectors) = vectors
+            && self.spare_vectors.len() < SPARE_VECTORS
+        {
+            self.spare_vectors.push(vectors);
+        }
+        let result = usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result));
+        if result.as_ref().map_or(true, |count| *count < outgoing.len()) {
+            self.counters.short_sends += 1;
+        }
+        if closing {
+            drop(outgoing);
+            self.remove_if_done(index);
+            return;
+        }
+        if let Ok(count) = result {
+            outgoing.advance(count);
+        }
+        events.push(Event::Sent { socket: SocketId(id), outgoing, result });
+    }
+}

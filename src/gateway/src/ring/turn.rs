@@ -1,0 +1,123 @@
+//! One turn of the loop, and the beginning and end of a ring.
+
+use std::io;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::Ring;
+use super::event::{Counters, Event, RingConfig, RingError, RingStats, Wait};
+use super::notifier::Mailbox;
+use super::pool::Pool;
+use super::queue::{Kind, Queue};
+use super::table::Table;
+
+/// How long the drop of a ring waits for the kernel to give memory back. Cancelling is a matter of
+/// microseconds for sockets; a write to a hung disk cannot be cancelled at all.
+const DROP_LIMIT: Duration = Duration::from_secs(2);
+
+impl Ring {
+    /// Sets up a ring for this thread, which is the only one that may use it.
+    ///
+    /// # Errors
+    /// [`RingError`]; [`check_host`](super::check_host) explains a refusal of the kernel.
+    pub fn new(config: &RingConfig) -> Result<Self, RingError> {
+        if config.entries == 0 {
+            return Err(RingError::Config("`entries` must not be 0"));
+        }
+        let pool = Pool::new(config)?;
+        let mailbox = Mailbox::new().map_err(RingError::Mailbox)?;
+        let queue = Queue::new(config.entries, config.buffers)?;
+        // SAFETY: `Drop` unregisters the pool before it lets go of it, or leaks it.
+        unsafe { queue.register_pool(&pool) }?;
+        let mut ring = Self {
+            queue,
+            pool,
+            sockets: Table::new(),
+            listeners: Table::new(),
+            files: Table::new(),
+            mailbox,
+            starved: Vec::new(),
+            spare_vectors: Vec::new(),
+            completions: Vec::new(),
+            counters: Counters::default(),
+        };
+        ring.arm_mailbox();
+        Ok(ring)
+    }
+
+    /// Submits what is queued, waits as told, and appends what happened to `events`.
+    ///
+    /// May return without an event before the wait is over, for a completion that concerns only the ring,
+    /// or for a signal.
+    ///
+    /// # Errors
+    /// Those of `io_uring_enter(2)` that do not pass by themselves; the ring is of no use after one.
+    pub fn turn(&mut self, wait: Wait, events: &mut Vec<Event>) -> io::Result<()> {
+        self.pool.publish();
+        self.feed_starved();
+        let result = self.queue.turn(wait);
+        let mut completions = std::mem::take(&mut self.completions);
+        self.queue.take_completions(&mut completions);
+        for completion in completions.drain(..) {
+            self.counters.completions += 1;
+            let (result, flags) = (completion.result(), completion.flags());
+            match Kind::of(completion.user_data()) {
+                Some((Kind::Accept, index)) => self.accept_completed(index, result, flags, events),
+                Some((Kind::Connect, index)) => self.connect_completed(index, result, events),
+                Some((Kind::Mailbox, _)) => self.mailbox_completed(flags, events),
+                Some((Kind::Receive, index)) => self.receive_completed(index, result, flags, events),
+                Some((Kind::Send, index)) => self.send_completed(index, result, events),
+                Some((kind @ (Kind::Sync | Kind::Write), index)) => self.file_completed(kind, index, result, events),
+                // Whether cancelling worked shows in the completion of what was cancelled.
+                Some((Kind::Cancel, _)) => {}
+                None => debug_assert!(false, "a completion that nobody asked for"),
+            }
+        }
+        self.completions = completions;
+        result
+    }
+
+    /// Counters since the start, and the buffers now.
+    #[must_use]
+    pub fn stats(&self) -> RingStats {
+        RingStats {
+            enters: self.queue.enters(),
+            completions: self.counters.completions,
+            received: self.counters.received,
+            enobufs: self.counters.enobufs,
+            rearms: self.counters.rearms,
+            short_sends: self.counters.short_sends,
+            buffers_free: u64::from(self.pool.free()),
+            buffers_total: u64::from(self.pool.total()),
+        }
+    }
+
+    /// Cancels everything and handles completions until nothing is in flight. Gives whether that was done
+    /// in time.
+    fn quiesce(&mut self) -> bool {
+        let deadline = Instant::now() + DROP_LIMIT;
+        self.queue.close();
+        let mut events = Vec::new();
+        while !self.queue.is_quiet() {
+            if Instant::now() >= deadline || self.turn(Wait::Until(deadline), &mut events).is_err() {
+                return false;
+            }
+            // Accepted sockets and chunks among them are closed and given back.
+            events.clear();
+        }
+        true
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        let quiet = self.quiesce() && self.queue.unregister_pool().is_ok();
+        self.queue.unregister();
+        if !quiet {
+            // The kernel may still use what its operations name. Leaking it is the only safe thing left.
+            std::mem::forget(Rc::clone(&self.pool));
+            std::mem::forget(std::mem::replace(&mut self.sockets, Table::new()));
+            std::mem::forget(std::mem::replace(&mut self.files, Table::new()));
+        }
+    }
+}
