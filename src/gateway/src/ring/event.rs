@@ -65,27 +65,6 @@ pub enum SendMode {
     Wait,
 }
 
-/// A send that was not queued, with what it should have sent.
-#[derive(Debug)]
-pub enum SendRefused {
-    /// There is nothing in it.
-    Empty(Outgoing),
-    /// A send of this socket is in flight: wait for its [`Event::Sent`].
-    InFlight(Outgoing),
-    /// The socket was closed.
-    Stale(Outgoing),
-}
-
-impl SendRefused {
-    /// The list, untouched.
-    #[must_use]
-    pub fn into_outgoing(self) -> Outgoing {
-        match self {
-            Self::Empty(outgoing) | Self::InFlight(outgoing) | Self::Stale(outgoing) => outgoing,
-        }
-    }
-}
-
 /// Why a receive ended. It stays ended until it is started again.
 #[derive(Debug)]
 pub enum ReceiveEnd {
@@ -93,6 +72,17 @@ pub enum ReceiveEnd {
     Eof,
     /// The connection failed.
     Error(io::Error),
+}
+
+impl ReceiveEnd {
+    /// The error, if it was one.
+    #[must_use]
+    pub fn into_error(self) -> Option<io::Error> {
+        match self {
+            Self::Eof => None,
+            Self::Error(error) => Some(error),
+        }
+    }
 }
 
 /// What happened on a ring.

@@ -32,11 +32,11 @@ pub(super) type FileOperations = Table<FileOperation>;
 impl Ring {
     /// Writes a buffer at an offset in bytes (`u64::MAX`: at the file's own position, or its end if it was
     /// opened for appending); [`Event::Written`] brings the buffer back.
-    pub fn write_file(&mut self, file: Rc<File>, buffer: Vec<u8>, offset: u64, token: u64) {
+    pub fn write_file(&mut self, file: &Rc<File>, buffer: Vec<u8>, offset: u64, token: u64) {
         let fd = Fd(file.as_raw_fd());
         let pointer = buffer.as_ptr();
         let len = u32::try_from(buffer.len().min(WRITE_MAX)).unwrap_or(0);
-        let id = self.files.insert(FileOperation { _file: file, buffer, token });
+        let id = self.files.insert(FileOperation { _file: Rc::clone(file), buffer, token });
         let entry = opcode::Write::new(fd, pointer, len).offset(offset).build().user_data(Kind::Write.tag(id.index));
         // SAFETY: the buffer's heap memory is kept, unchanged, in the table until the completion was seen.
         unsafe { self.queue.push(entry) };
@@ -44,9 +44,9 @@ impl Ring {
 
     /// Brings the data of a file to disk (`fdatasync(2)`); [`Event::Synced`] tells when it is there. Covers
     /// the writes whose [`Event::Written`] came before this call.
-    pub fn sync_file(&mut self, file: Rc<File>, token: u64) {
+    pub fn sync_file(&mut self, file: &Rc<File>, token: u64) {
         let fd = Fd(file.as_raw_fd());
-        let id = self.files.insert(FileOperation { _file: file, buffer: Vec::new(), token });
+        let id = self.files.insert(FileOperation { _file: Rc::clone(file), buffer: Vec::new(), token });
         let entry = opcode::Fsync::new(fd).flags(FsyncFlags::DATASYNC).build().user_data(Kind::Sync.tag(id.index));
         // SAFETY: the entry names no memory; the table keeps the file open.
         unsafe { self.queue.push(entry) };

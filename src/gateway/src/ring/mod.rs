@@ -51,7 +51,7 @@ mod tests;
 use std::rc::Rc;
 
 pub use check::{HostProblem, check_host};
-pub use event::{Event, ReceiveEnd, RingConfig, RingError, RingStats, SendMode, SendRefused, Wait};
+pub use event::{Event, ReceiveEnd, RingConfig, RingError, RingStats, SendMode, Wait};
 pub use notifier::Notifier;
 pub use outgoing::Outgoing;
 pub use pool::Chunk;
@@ -103,6 +103,8 @@ pub struct Ring {
     /// Memory of vectored sends, kept for the next one.
     #[expect(clippy::vec_box, reason = "the kernel holds their addresses while their owners move")]
     spare_vectors: Vec<Box<Vectors>>,
+    /// What is to be reported without the kernel's doing: the answers to calls that could not be queued.
+    answers: Vec<Event>,
     /// Completions of the current turn, copied out of the shared queue.
     completions: Vec<io_uring::cqueue::Entry>,
     counters: Counters,

@@ -82,13 +82,13 @@ impl Outgoing {
 
     /// Adds a chunk as a source without sending any of it, and gives its index for
     /// [`push_range`](Self::push_range).
-    pub fn push_chunk(&mut self, chunk: Chunk) -> usize {
+    pub fn add_chunk(&mut self, chunk: Chunk) -> usize {
         self.chunks += 1;
         self.hold(Source::Chunk(chunk))
     }
 
     /// Adds bytes as a source without sending any of them, and gives their index.
-    pub fn push_heap_source(&mut self, bytes: Vec<u8>) -> usize {
+    pub fn add_heap(&mut self, bytes: Vec<u8>) -> usize {
         self.hold(Source::Heap(bytes))
     }
 
@@ -169,11 +169,10 @@ impl Outgoing {
         self.chunks = 0;
     }
 
-    /// Moves all of `other` behind what is there; `other` is empty then. Indices of `other` are void.
-    pub fn append(&mut self, other: &mut Self) {
+    /// Moves all of `other` behind what is there. Source indices of `other` are void.
+    pub fn append(&mut self, mut other: Self) {
         if self.held.is_empty() && self.pieces.is_empty() {
-            std::mem::swap(self, other);
-            other.clear();
+            *self = other;
             return;
         }
         let shift = self.first + self.held.len();
@@ -185,7 +184,6 @@ impl Outgoing {
         }));
         self.len += other.len;
         self.chunks += other.chunks;
-        other.clear();
     }
 
     /// Copies what is left in chunks to the heap and drops the chunks, so that their buffers go back.

@@ -74,6 +74,12 @@ impl Ring {
         usize::from(self.pool.free())
     }
 
+    /// All receive buffers.
+    #[must_use]
+    pub fn buffers_total(&self) -> usize {
+        usize::from(self.pool.total())
+    }
+
     /// Arms starved receives, as many as there are free buffers, in the order in which they starved.
     pub(super) fn feed_starved(&mut self) {
         let mut feed = usize::from(self.pool.free()).min(self.starved.len());

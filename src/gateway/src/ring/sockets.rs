@@ -64,15 +64,13 @@ impl Ring {
         self.sockets.get(id.0).map(|socket| socket.descriptor.as_fd())
     }
 
-    /// Connects a socket; [`Event::Connected`] tells how it went.
-    ///
-    /// # Errors
-    /// `NotConnected` when the socket was closed, `AlreadyExists` when a connect is in flight. No event
-    /// follows then.
-    pub fn connect(&mut self, id: SocketId, address: &SockAddr) -> io::Result<()> {
-        let socket = self.sockets.get_mut(id.0).ok_or(io::ErrorKind::NotConnected)?;
+    /// Connects a socket; one [`Event::Connected`] tells how it went. A second connect while one is in
+    /// flight, which is a mistake of the caller, is answered by `ResourceBusy`.
+    pub fn connect(&mut self, id: SocketId, address: &SockAddr) {
+        let Some(socket) = self.sockets.get_mut(id.0) else { return };
         if socket.connect.is_some() {
-            return Err(io::ErrorKind::AlreadyExists.into());
+            self.answers.push(Event::Connected { socket: id, result: Err(io::ErrorKind::ResourceBusy.into()) });
+            return;
         }
         let address = socket.connect.insert(Box::new(address.clone()));
         let (pointer, bytes) = (address.as_ptr(), address.len());
@@ -80,17 +78,13 @@ impl Ring {
             opcode::Connect::new(socket.fd(), pointer.cast(), bytes).build().user_data(Kind::Connect.tag(id.0.index));
         // SAFETY: the address lies in a box that the socket's slot keeps until the completion was seen.
         unsafe { self.queue.push(entry) };
-        Ok(())
     }
 
-    /// Ends our side of the stream; the peer's side stays. Not ordered behind a send in flight.
-    ///
-    /// # Errors
-    /// As `shutdown(2)`. None for a socket that was closed.
-    pub fn shutdown_write(&mut self, id: SocketId) -> io::Result<()> {
-        match self.sockets.get(id.0) {
-            Some(socket) => SockRef::from(&socket.descriptor).shutdown(Shutdown::Write),
-            None => Ok(()),
+    /// Ends our side of the stream; the peer's side stays. At once, so not behind a send in flight.
+    pub fn shutdown_write(&mut self, id: SocketId) {
+        if let Some(socket) = self.sockets.get(id.0) {
+            // It fails where the connection is gone already, which the receive reports.
+            let _ = SockRef::from(&socket.descriptor).shutdown(Shutdown::Write);
         }
     }
 

@@ -7,7 +7,7 @@ use std::io;
 
 use io_uring::opcode;
 
-use super::event::{Event, SendMode, SendRefused};
+use super::event::{Event, SendMode};
 use super::queue::Kind;
 use super::{Outgoing, Ring, SocketId};
 
@@ -71,19 +71,18 @@ impl Transmission {
 }
 
 impl Ring {
-    /// Sends a list; [`Event::Sent`] brings back what is left of it, which may be all or nothing.
+    /// Sends a list; one [`Event::Sent`] brings back what is left of it, which may be all or nothing.
     ///
     /// Short counts are ordinary: the socket's buffer is full, or the list has more than 64 ranges.
-    ///
-    /// # Errors
-    /// Gives the list back when it is empty, the socket was closed, or a send is in flight.
-    pub fn send(&mut self, id: SocketId, outgoing: Outgoing, mode: SendMode) -> Result<(), SendRefused> {
-        let Some(socket) = self.sockets.get_mut(id.0) else { return Err(SendRefused::Stale(outgoing)) };
-        if socket.transmission.is_some() {
-            return Err(SendRefused::InFlight(outgoing));
-        }
-        if outgoing.is_empty() {
-            return Err(SendRefused::Empty(outgoing));
+    /// A socket has one send at a time: another, which is a mistake of the caller, is answered by
+    /// `ResourceBusy` and the whole list. For a socket that was closed the list is dropped.
+    pub fn send(&mut self, id: SocketId, outgoing: Outgoing, mode: SendMode) {
+        let Some(socket) = self.sockets.get_mut(id.0) else { return };
+        if socket.transmission.is_some() || outgoing.is_empty() {
+            let busy = Err(io::ErrorKind::ResourceBusy.into());
+            let result = if outgoing.is_empty() { Ok(0) } else { busy };
+            self.answers.push(Event::Sent { socket: id, outgoing, result });
+            return;
         }
         let fd = socket.fd();
         let transmission = socket.transmission.insert(Transmission { outgoing, vectors: None, mode });
@@ -114,7 +113,6 @@ impl Ring {
                 SendMode::Wait => self.queue.push(entry),
             }
         }
-        Ok(())
     }
 
     /// Whether a send of the socket is in flight.

@@ -38,6 +38,7 @@ impl Ring {
             mailbox,
             starved: Vec::new(),
             spare_vectors: Vec::new(),
+            answers: Vec::new(),
             completions: Vec::new(),
             counters: Counters::default(),
         };
@@ -55,6 +56,8 @@ impl Ring {
     pub fn turn(&mut self, wait: Wait, events: &mut Vec<Event>) -> io::Result<()> {
         self.pool.publish();
         self.feed_starved();
+        let wait = if self.answers.is_empty() { wait } else { Wait::Poll };
+        events.append(&mut self.answers);
         let result = self.queue.turn(wait);
         let mut completions = std::mem::take(&mut self.completions);
         self.queue.take_completions(&mut completions);
