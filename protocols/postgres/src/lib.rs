@@ -2,4 +2,6 @@
 
 pub mod backend;
 pub mod frontend;
+pub mod scram;
+pub mod secret;
 pub mod startup;
