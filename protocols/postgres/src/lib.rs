@@ -1,5 +1,6 @@
 //! Sans-IO Postgres protocol: frames, start-up, messages, rows, COPY, SCRAM, session.
 
+pub mod auth;
 pub mod backend;
 pub mod frontend;
 pub mod scram;
