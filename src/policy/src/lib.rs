@@ -1,4 +1,10 @@
 //! Statement to verdict, columns to mask plan, value to masked value; and the config file that says so.
 #![forbid(unsafe_code)]
 
+pub mod config;
+pub mod detect;
+pub mod mask;
 pub mod rule;
+pub mod snapshot;
+pub mod sql;
+pub mod statement;

@@ -1,0 +1,263 @@
+//! Our tokens as the SQL parser wants them.
+//!
+//! Names go over folded and unescaped, so names in a tree compare as PostgreSQL compares them. Rows of a
+//! VALUES list that hold nothing but literals go over once: they say nothing to a policy, and a bulk
+//! insert would otherwise cost a tree of ten times its text.
+
+use sqlparser::ast::DollarQuotedString;
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Location, Span, Token as ParserToken, TokenWithSpan};
+
+use super::lexer::{Kind, Lexed, Token};
+
+/// Most tokens of one statement that the parser is given; a longer one counts as not parsed.
+pub(crate) const TOKENS: usize = 200_000;
+
+/// Most links of one chain (`a + b + c`, `x OR y OR z`, `q UNION r`), which make a tree just as deep.
+/// A tree is visited and dropped by recursion; this keeps both inside a thread's stack.
+pub(crate) const CHAIN: usize = 600;
+
+/// Most levels that the parser may recurse.
+const RECURSION: usize = 50;
+
+/// The tree of one statement; `None` where the parser does not read it to its end, or a limit is passed.
+pub(crate) fn parse(lexed: &Lexed<'_>, range: core::ops::Range<usize>) -> Option<sqlparser::ast::Statement> {
+    let tokens = lexed.tokens().get(range.clone())?;
+    if !shallow(lexed, tokens) {
+        return None;
+    }
+    let tokens = convert(lexed, range)?;
+    let dialect = PostgreSqlDialect {};
+    let mut parser =
+        Parser::new(&dialect).with_recursion_limit(RECURSION).with_tokens_with_locations(tokens);
+    let statement = parser.parse_statement().ok()?;
+    (parser.peek_token_ref().token == ParserToken::EOF).then_some(statement)
+}
+
+/// Whether no chain is longer than [`CHAIN`], counted over all open parentheses.
+fn shallow(lexed: &Lexed<'_>, tokens: &[Token]) -> bool {
+    const WORDS: [&[u8]; 17] = [
+        b"and", b"at", b"between", b"collate", b"except", b"ilike", b"in", b"intersect", b"is", b"isnull", b"like",
+        b"not", b"notnull", b"operator", b"or", b"similar", b"union",
+    ];
+    let mut levels: Vec<usize> = vec![0];
+    let mut total = 0_usize;
+    for token in tokens {
+        let raw = lexed.raw(token);
+        match token.kind {
+            Kind::Sign => match raw {
+                b"(" | b"[" => levels.push(0),
+                b")" | b"]" => {
+                    total -= levels.pop().unwrap_or(0).min(total);
+                    // `a[1][2]…` and `f()()…` are chains, too.
+                    if let Some(level) = levels.last_mut() {
+                        let link = usize::from(raw == b"]");
+                        *level += link;
+                        total += link;
+                    }
+                }
+                b"," => {
+                    if let Some(level) = levels.last_mut() {
+                        total -= *level;
+                        *level = 0;
+                    }
+                }
+                _ => {
+                    if let Some(level) = levels.last_mut() {
+                        *level += 1;
+                        total += 1;
+                    }
+                }
+            },
+            Kind::Word if WORDS.iter().any(|word| raw.eq_ignore_ascii_case(word)) => {
+                if let Some(level) = levels.last_mut() {
+                    *level += 1;
+                    total += 1;
+                }
+            }
+            _ => {}
+        }
+        if total > CHAIN {
+            return false;
+        }
+    }
+    true
+}
+
+fn convert(lexed: &Lexed<'_>, range: core::ops::Range<usize>) -> Option<Vec<TokenWithSpan>> {
+    let mut converted = Vec::with_capacity(range.len().min(TOKENS) + 1);
+    let mut index = range.start;
+    let mut in_values = false;
+    while index < range.end {
+        let token = lexed.tokens().get(index)?;
+        if lexed.is_word(token, "values") {
+            in_values = true;
+        } else if in_values
+            && lexed.is_sign(token, ",")
+            && let Some(end) = literal_row(lexed, index + 1, range.end)
+            && converted.last().is_some_and(|last: &TokenWithSpan| last.token == ParserToken::RParen)
+        {
+            index = end;
+            continue;
+        } else if token.kind == Kind::Word && !is_literal_word(lexed, token) {
+            in_values = false;
+        }
+        if let Some(token) = parser_token(lexed, index)? {
+            let location = Location { line: 1, column: u64::from(lexed.tokens().get(index)?.start) + 1 };
+            converted.push(TokenWithSpan { token, span: Span { start: location, end: location } });
+        }
+        if converted.len() > TOKENS {
+            return None;
+        }
+        index += 1;
+    }
+    Some(converted)
+}
+
+fn is_literal_word(lexed: &Lexed<'_>, token: &Token) -> bool {
+    ["null", "true", "false", "default"].iter().any(|word| lexed.is_word(token, word))
+}
+
+/// The end of a parenthesized row of nothing but literals that starts at `start`.
+fn literal_row(lexed: &Lexed<'_>, start: usize, end: usize) -> Option<usize> {
+    let tokens = lexed.tokens().get(start..end)?;
+    if !lexed.is_sign(tokens.first()?, "(") {
+        return None;
+    }
+    for (offset, token) in tokens.iter().enumerate().skip(1) {
+        match token.kind {
+            Kind::Text | Kind::Escaped | Kind::Dollar | Kind::Bits | Kind::Number => {}
+            Kind::Word if is_literal_word(lexed, token) => {}
+            Kind::Sign if matches!(lexed.raw(token), b"," | b"-" | b"+") => {}
+            Kind::Sign if lexed.raw(token) == b")" => return Some(start + offset + 1),
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// One token of the parser; `Some(None)` for a token that means nothing to it.
+fn parser_token(lexed: &Lexed<'_>, index: usize) -> Option<Option<ParserToken>> {
+    let token = lexed.tokens().get(index)?;
+    let converted = match token.kind {
+        Kind::Word => ParserToken::make_word(&lexed.name(index)?, None),
+        Kind::Quoted | Kind::UnicodeQuoted => ParserToken::make_word(&lexed.name(index)?, Some('"')),
+        Kind::Text | Kind::UnicodeText => ParserToken::SingleQuotedString(lexed.string(index)?.into_owned()),
+        Kind::Escaped => ParserToken::EscapedStringLiteral(lexed.string(index)?.into_owned()),
+        Kind::Dollar => ParserToken::DollarQuotedString(DollarQuotedString {
+            value: lexed.string(index)?.into_owned(),
+            tag: None,
+        }),
+        Kind::Bits => ParserToken::HexStringLiteral(String::from_utf8_lossy(lexed.raw(token)).into_owned()),
+        Kind::Number => ParserToken::Number(String::from_utf8_lossy(lexed.raw(token)).into_owned(), false),
+        Kind::Parameter => ParserToken::Placeholder(String::from_utf8_lossy(lexed.raw(token)).into_owned()),
+        Kind::Sign => sign(lexed.raw(token)),
+        Kind::Uescape => return Some(None),
+    };
+    Some(Some(converted))
+}
+
+fn sign(raw: &[u8]) -> ParserToken {
+    match raw {
+        b"," => ParserToken::Comma,
+        b"(" => ParserToken::LParen,
+        b")" => ParserToken::RParen,
+        b"[" => ParserToken::LBracket,
+        b"]" => ParserToken::RBracket,
+        b"." => ParserToken::Period,
+        b";" => ParserToken::SemiColon,
+        b":" => ParserToken::Colon,
+        b"::" => ParserToken::DoubleColon,
+        b":=" => ParserToken::Assignment,
+        b"=" => ParserToken::Eq,
+        b"<>" | b"!=" => ParserToken::Neq,
+        b"<" => ParserToken::Lt,
+        b">" => ParserToken::Gt,
+        b"<=" => ParserToken::LtEq,
+        b">=" => ParserToken::GtEq,
+        b"+" => ParserToken::Plus,
+        b"-" => ParserToken::Minus,
+        b"*" => ParserToken::Mul,
+        b"/" => ParserToken::Div,
+        b"%" => ParserToken::Mod,
+        b"||" => ParserToken::StringConcat,
+        b"&" => ParserToken::Ampersand,
+        b"|" => ParserToken::Pipe,
+        b"^" => ParserToken::Caret,
+        b"=>" => ParserToken::RArrow,
+        b"#" => ParserToken::Sharp,
+        b"~" => ParserToken::Tilde,
+        b"~*" => ParserToken::TildeAsterisk,
+        b"!~" => ParserToken::ExclamationMarkTilde,
+        b"!~*" => ParserToken::ExclamationMarkTildeAsterisk,
+        b"~~" => ParserToken::DoubleTilde,
+        b"~~*" => ParserToken::DoubleTildeAsterisk,
+        b"!~~" => ParserToken::ExclamationMarkDoubleTilde,
+        b"!~~*" => ParserToken::ExclamationMarkDoubleTildeAsterisk,
+        b"<<" => ParserToken::ShiftLeft,
+        b">>" => ParserToken::ShiftRight,
+        b"&&" => ParserToken::Overlap,
+        b"@" => ParserToken::AtSign,
+        b"^@" => ParserToken::CaretAt,
+        b"|/" => ParserToken::PGSquareRoot,
+        b"||/" => ParserToken::PGCubeRoot,
+        b"->" => ParserToken::Arrow,
+        b"->>" => ParserToken::LongArrow,
+        b"#>" => ParserToken::HashArrow,
+        b"#>>" => ParserToken::HashLongArrow,
+        b"@>" => ParserToken::AtArrow,
+        b"<@" => ParserToken::ArrowAt,
+        b"#-" => ParserToken::HashMinus,
+        b"@?" => ParserToken::AtQuestion,
+        b"@@" => ParserToken::AtAt,
+        b"?" => ParserToken::Question,
+        b"?&" => ParserToken::QuestionAnd,
+        b"?|" => ParserToken::QuestionPipe,
+        other => ParserToken::CustomBinaryOperator(String::from_utf8_lossy(other).into_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::lexer::LexOptions;
+
+    fn parsed(text: &str) -> Option<String> {
+        let lexed = Lexed::new(text.as_bytes(), LexOptions::default()).unwrap();
+        parse(&lexed, 0..lexed.tokens().len()).map(|statement| statement.to_string())
+    }
+
+    #[test]
+    fn names_arrive_folded_and_unescaped() {
+        assert_eq!(
+            parsed(r#"SELECT /* x */ A."B", U&"\0063" FROM T WHERE a ->> 'x' = E'\x41' AND b = $1"#).unwrap(),
+            r#"SELECT a."B", "c" FROM t WHERE a ->> 'x' = E'A' AND b = $1"#
+        );
+    }
+
+    #[test]
+    fn rows_of_literals_go_over_once() {
+        assert_eq!(
+            parsed("INSERT INTO t (a) VALUES (1), (-2), ('x'), (f(1)), (3) RETURNING a").unwrap(),
+            "INSERT INTO t (a) VALUES (1), (f(1)), (3) RETURNING a"
+        );
+    }
+
+    #[test]
+    fn a_tail_that_the_parser_leaves_means_not_parsed() {
+        assert_eq!(parsed("SELECT 1 )"), None);
+        assert_eq!(parsed("SELECT 1; SELECT 2"), None);
+    }
+
+    #[test]
+    fn long_chains_are_not_parsed_and_overflow_nothing() {
+        let sum = |count: usize| format!("SELECT {}1", "1+".repeat(count));
+        assert!(parsed(&sum(CHAIN - 10)).is_some());
+        assert!(parsed(&sum(100_000)).is_none());
+        assert!(parsed(&format!("SELECT 1{}", " UNION SELECT 1".repeat(100_000))).is_none());
+        assert!(parsed(&format!("SELECT 1{}", " UNION SELECT 1".repeat(CHAIN - 10))).is_some());
+        assert!(parsed(&format!("SELECT {}1{}", "(".repeat(100_000), ")".repeat(100_000))).is_none());
+        assert!(parsed(&format!("SELECT x{}", "::int".repeat(100_000))).is_none());
+    }
+}
