@@ -1,0 +1,203 @@
+//! Who a session belongs to, and what the audit and the metrics hear of its beginning and its end.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use audit::{Identity, Record, SessionId, Subject};
+use policy::{Snapshot, UserRules};
+use postgres::startup::StartupMessage;
+use wire::fault::{Culprit, Fault};
+
+use crate::relay::End;
+use crate::setup::port::PortError;
+use crate::shard::Shard;
+use crate::tls::TlsStream;
+
+/// What is known of one client.
+#[derive(Clone)]
+pub(crate) struct SessionFacts {
+    /// Its name in the audit.
+    pub(crate) session: SessionId,
+    /// Index of the listener.
+    pub(crate) listener: usize,
+    /// Address and port.
+    pub(crate) client: Box<str>,
+    /// As the client gave it; empty until the StartupMessage.
+    pub(crate) user: Box<[u8]>,
+    /// As the client gave it.
+    pub(crate) database: Box<[u8]>,
+    /// As the client gave it.
+    pub(crate) application: Box<[u8]>,
+    /// The rules for this user on this listener.
+    pub(crate) rules: Arc<UserRules>,
+    /// What all audit records of the session share.
+    pub(crate) identity: Rc<Identity>,
+    /// Clock reading when the connection was accepted.
+    pub(crate) accepted_ns: u64,
+}
+
+impl SessionFacts {
+    /// A client of whom only the address is known.
+    pub(crate) fn new(shard: &Shard, policy: &Snapshot, listener: usize, client: Box<str>) -> Self {
+        let mut facts = Self {
+            session: shard.next_session_id(),
+            listener,
+            client,
+            user: Box::default(),
+            database: Box::default(),
+            application: Box::default(),
+            rules: policy.rules_for(listener_name(policy, listener), ""),
+            identity: Rc::new(Identity::default()),
+            accepted_ns: shard.clock.now_ns(),
+        };
+        facts.identify(policy);
+        facts
+    }
+
+    /// Takes what the StartupMessage says.
+    pub(crate) fn learn(&mut self, policy: &Snapshot, message: &StartupMessage) {
+        self.user = message.user().into();
+        self.database = message.database().into();
+        self.application = message.application_name().unwrap_or_default().into();
+        self.apply(policy);
+    }
+
+    /// Takes the rules of a policy, now or after a reload.
+    pub(crate) fn apply(&mut self, policy: &Snapshot) {
+        // A name that is not UTF-8 matches no rule that names one, but every rule that names nobody.
+        let user = String::from_utf8_lossy(&self.user);
+        self.rules = policy.rules_for(listener_name(policy, self.listener), &user);
+        self.identify(policy);
+    }
+
+    fn identify(&mut self, policy: &Snapshot) {
+        let groups: Vec<&str> = self.rules.groups().iter().map(AsRef::as_ref).collect();
+        self.identity = Rc::new(Identity::encode(&Subject {
+            session: self.session,
+            client: &self.client,
+            listener: listener_name(policy, self.listener),
+            user: &self.user,
+            groups: &groups,
+            database: &self.database,
+            application: &self.application,
+        }));
+    }
+
+    fn unix_ns(&self, shard: &Shard) -> u64 {
+        shard.clock.unix_ns(shard.clock.now_ns())
+    }
+
+    /// The session is established.
+    pub(crate) fn connected(&self, shard: &Shard, client: Option<&TlsStream>, server: Option<&TlsStream>, auth: &str) {
+        crate::figures::on_listener(shard, self.listener, |metrics| {
+            metrics.sessions_open += 1;
+            metrics.sessions_total += 1;
+        });
+        shard.audit.borrow_mut().record(&Record::Connect(audit::Connect {
+            unix_ns: self.unix_ns(shard),
+            identity: &self.identity,
+            tls: client.map_or("", TlsStream::version),
+            upstream_tls: server.map_or("", TlsStream::version),
+            auth,
+        }));
+    }
+
+    /// The established session ended.
+    pub(crate) fn disconnected(&self, shard: &Shard, end: &End, totals: &Totals) {
+        crate::figures::on_listener(shard, self.listener, |metrics| {
+            metrics.sessions_open = metrics.sessions_open.saturating_sub(1);
+        });
+        let now_ns = shard.clock.now_ns();
+        shard.audit.borrow_mut().record(&Record::Disconnect(audit::Disconnect {
+            unix_ns: shard.clock.unix_ns(now_ns),
+            identity: &self.identity,
+            reason: end.reason(),
+            duration_ns: now_ns.saturating_sub(self.accepted_ns),
+            statements: totals.statements,
+            bytes_in: totals.bytes_in,
+            bytes_out: totals.bytes_out,
+        }));
+    }
+
+    /// A side broke the protocol or a limit.
+    pub(crate) fn faulted(&self, shard: &Shard, fault: &Fault) {
+        crate::figures::fault(shard, fault.reason);
+        tracing::info!(session = %self.session, client = %self.client, reason = fault.reason, message = %fault.message,
+            "a session was ended by a fault");
+        shard.audit.borrow_mut().record(&Record::Fault(audit::Fault {
+            unix_ns: self.unix_ns(shard),
+            identity: &self.identity,
+            culprit: match fault.culprit {
+                Culprit::Client => "client",
+                Culprit::Gateway => "gateway",
+                Culprit::Server => "server",
+            },
+            reason: fault.reason,
+            message: &fault.message,
+            sqlstate: fault.sqlstate,
+        }));
+    }
+
+    /// The client was turned away before it was authenticated.
+    pub(crate) fn refused(&self, shard: &Shard, fault: &Fault) {
+        crate::figures::refused(shard, fault.reason);
+        if fault.culprit == Culprit::Server {
+            crate::figures::on_listener(shard, self.listener, |metrics| metrics.upstream_failures += 1);
+        }
+        tracing::info!(session = %self.session, client = %self.client, reason = fault.reason, message = %fault.message,
+            "a client was turned away");
+        self.record_refused(shard, fault.reason, Some(fault.sqlstate));
+    }
+
+    /// The client went away, or said nothing, before there was a session.
+    pub(crate) fn client_gone(&self, shard: &Shard, error: &PortError) {
+        // A connection that is opened and closed at once is a health check; it is no event for the audit.
+        if matches!(error, PortError::Closed) && self.user.is_empty() {
+            return;
+        }
+        let reason = match error {
+            PortError::Closed => "client_closed",
+            PortError::Expired => "startup_timeout",
+            PortError::Io(_) => "client_lost",
+            PortError::Tls(_) => "client_tls",
+        };
+        crate::figures::refused(shard, reason);
+        self.record_refused(shard, reason, None);
+    }
+
+    fn record_refused(&self, shard: &Shard, reason: &str, sqlstate: Option<[u8; 5]>) {
+        shard.audit.borrow_mut().record(&Record::Refused(audit::Refused {
+            unix_ns: self.unix_ns(shard),
+            identity: &self.identity,
+            reason,
+            sqlstate,
+        }));
+    }
+
+    /// The client could not show who it is.
+    pub(crate) fn login_failed(&self, shard: &Shard, reason: &str, sqlstate: [u8; 5]) {
+        crate::figures::on_listener(shard, self.listener, |metrics| metrics.failed_logins += 1);
+        shard.audit.borrow_mut().record(&Record::LoginFailed(audit::LoginFailed {
+            unix_ns: self.unix_ns(shard),
+            identity: &self.identity,
+            reason,
+            sqlstate,
+        }));
+    }
+}
+
+/// What a session moved in all.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Totals {
+    /// Statements that it sent.
+    pub(crate) statements: u64,
+    /// Bytes from the client.
+    pub(crate) bytes_in: u64,
+    /// Bytes to the client.
+    pub(crate) bytes_out: u64,
+}
+
+/// Name of a listener in the configuration.
+pub(crate) fn listener_name(policy: &Snapshot, listener: usize) -> &str {
+    policy.config().listeners.get(listener).map_or("", |listener| &*listener.name)
+}

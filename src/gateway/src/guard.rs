@@ -1,0 +1,344 @@
+//! The policy and the audit as one session sees them: [`wire::guard::Guard`] over the policy crate.
+//!
+//! A verdict is looked up in the shard's cache before anything is parsed. The policy of the session changes
+//! only in [`Guard::judge`] and [`Guard::rejudge`], that is, between statements.
+
+mod report;
+mod statement;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use policy::catalogue::CatalogueBuilder;
+use policy::mask::{MaskCounts, RowMask};
+use policy::{Judgement, Snapshot, SqlContext};
+use wire::guard::{
+    Carrier, CellOutcome, CopyPlan, CopyShape, Denial, ErrorTreatment, Guard, Judged, Outcome, Parameter, RowPlan,
+    StatementText, Treatment, Verdict,
+};
+use wire::value::Column;
+
+pub(crate) use self::report::Execution;
+pub(crate) use self::statement::Statement;
+use crate::catalogues::Loaded;
+use crate::facts::{SessionFacts, Totals};
+use crate::figures;
+use crate::relay::End;
+use crate::shard::Shard;
+use crate::tls::TlsStream;
+use crate::verdicts::ContextKey;
+
+/// The policy and the audit of one session.
+pub(crate) struct SessionGuard {
+    shard: Rc<Shard>,
+    facts: SessionFacts,
+    /// Generation of the policy that `facts.rules` come from.
+    generation: u64,
+    /// The settings that change what a text means.
+    context: SqlContext,
+    /// Number of `rules`, `catalogue` and `context` in the verdict cache; `None` after any of them changed.
+    cache_context: Option<u32>,
+    catalogue: Option<Loaded>,
+    /// The shard's count of catalogues when `catalogue` was looked up.
+    catalogues_seen: u64,
+    /// Whether a result named a relation that the catalogue does not know.
+    catalogue_stale: bool,
+    loading: Option<Box<CatalogueBuilder>>,
+    counts: MaskCounts,
+    totals: Totals,
+    auth: &'static str,
+    relay_index: usize,
+}
+
+impl SessionGuard {
+    /// The guard of a session that is about to be established.
+    pub(crate) fn new(shard: &Rc<Shard>, policy: &Arc<Snapshot>, facts: SessionFacts, auth: &'static str) -> Self {
+        Self {
+            shard: Rc::clone(shard),
+            facts,
+            generation: policy.generation(),
+            context: SqlContext::default(),
+            cache_context: None,
+            catalogue: None,
+            catalogues_seen: 0,
+            catalogue_stale: false,
+            loading: None,
+            counts: MaskCounts::default(),
+            totals: Totals::default(),
+            auth,
+            relay_index: usize::MAX,
+        }
+    }
+
+    /// The session's place among the shard's relays.
+    pub(crate) fn relay_index(&self) -> usize {
+        self.relay_index
+    }
+
+    /// Says where the relay of this session stands.
+    pub(crate) fn set_relay_index(&mut self, index: usize) {
+        self.relay_index = index;
+    }
+
+    /// The session's name in the audit.
+    pub(crate) fn session_id(&self) -> audit::SessionId {
+        self.facts.session
+    }
+
+    /// The session is established.
+    pub(crate) fn connected(&self, client: Option<&TlsStream>, server: Option<&TlsStream>) {
+        self.facts.connected(&self.shard, client, server, self.auth);
+    }
+
+    /// The session ended.
+    pub(crate) fn disconnected(&self, end: &End) {
+        self.facts.disconnected(&self.shard, end, &self.totals);
+    }
+
+    /// A side broke the protocol or a limit.
+    pub(crate) fn faulted(&self, fault: &wire::fault::Fault) {
+        self.facts.faulted(&self.shard, fault);
+    }
+
+    /// Takes up a policy that was loaded since the last statement, and a catalogue that another session read.
+    fn refresh(&mut self) {
+        let policy = self.shard.policy.borrow();
+        if policy.generation() != self.generation {
+            self.generation = policy.generation();
+            self.facts.apply(&policy);
+            self.cache_context = None;
+        }
+        drop(policy);
+        if !self.facts.rules.has_column_masks() {
+            return;
+        }
+        let catalogues = self.shard.catalogues.borrow();
+        if catalogues.count() != self.catalogues_seen {
+            self.catalogues_seen = catalogues.count();
+            let found = catalogues.find(self.facts.listener, &self.facts.database);
+            if found.as_ref().map(|loaded| loaded.number) != self.catalogue.as_ref().map(|loaded| loaded.number) {
+                self.catalogue = found;
+                self.cache_context = None;
+            }
+        }
+    }
+
+    /// The number under which the verdict cache knows this session's rules, catalogue and settings.
+    fn cache_context(&mut self) -> u32 {
+        if let Some(number) = self.cache_context {
+            return number;
+        }
+        let key = ContextKey {
+            rules: Arc::clone(&self.facts.rules),
+            catalogue: self.catalogue.as_ref().map_or(0, |loaded| loaded.number),
+            settings: self.context.clone(),
+        };
+        let number = self.shard.contexts.borrow_mut().number(key);
+        self.cache_context = Some(number);
+        number
+    }
+
+    fn may_load_catalogue(&self) -> bool {
+        let now_ns = self.shard.turn_ns.get();
+        self.shard.catalogues.borrow().may_reload(self.facts.listener, &self.facts.database, now_ns)
+    }
+
+    fn judge_text(&mut self, text: &StatementText<'_>) -> Judged<Rc<Statement>> {
+        self.refresh();
+        if !self.shard.audit.borrow().accepts() {
+            return self.refuse_unrecorded(text);
+        }
+        let rules = Arc::clone(&self.facts.rules);
+        let possible = text.catalogue_possible && rules.has_column_masks();
+        if possible && (self.catalogue.is_none() || self.catalogue_stale) && self.may_load_catalogue() {
+            return Judged::CatalogueNeeded;
+        }
+        let context = self.cache_context();
+        if let Some(statement) = self.shard.verdicts.borrow_mut().find(context, text.sql) {
+            return self.ruled(statement);
+        }
+        let judgement = self.judgement(text);
+        if judgement.catalogue_wanted && possible && self.may_load_catalogue() {
+            return Judged::CatalogueNeeded;
+        }
+        let catalogue = self.catalogue.as_ref().map(|loaded| Arc::clone(&loaded.catalogue));
+        let statement = Rc::new(Statement::new(text, judgement, rules, self.generation, catalogue));
+        if text.total_bytes == text.sql.len() {
+            self.shard.verdicts.borrow_mut().insert(context, &statement);
+        }
+        self.ruled(statement)
+    }
+
+    fn judgement(&self, text: &StatementText<'_>) -> Judgement {
+        let catalogue = self.catalogue.as_ref().map(|loaded| &*loaded.catalogue);
+        if text.total_bytes > text.sql.len() {
+            return policy::judge_oversized(&self.facts.rules, text.sql, text.total_bytes);
+        }
+        policy::judge(&self.facts.rules, text.sql, &self.context, catalogue)
+    }
+
+    /// Counts a verdict, and writes the record of a refusal.
+    fn ruled(&mut self, statement: Rc<Statement>) -> Judged<Rc<Statement>> {
+        let verdict = statement.verdict().clone();
+        figures::on_listener(&self.shard, self.facts.listener, |metrics| {
+            match verdict {
+                Verdict::Allow => metrics.statements.allowed += 1,
+                Verdict::Deny(_) => metrics.statements.denied += 1,
+                Verdict::Hold => metrics.statements.held += 1,
+            }
+            metrics.statements.unparsed += u64::from(!statement.is_parsed());
+        });
+        if let Verdict::Deny(denial) = &verdict {
+            self.report_refused(&statement, denial);
+        }
+        Judged::Ruled { statement, verdict }
+    }
+
+    /// No statement runs that the audit cannot record, unless the configuration says that it may.
+    fn refuse_unrecorded(&mut self, text: &StatementText<'_>) -> Judged<Rc<Statement>> {
+        self.shard.metrics.borrow_mut().audit.refused_statements += 1;
+        let rules = Arc::clone(&self.facts.rules);
+        let denial = Denial {
+            sqlstate: *b"58030",
+            message: "the audit log cannot be written, and no statement runs without a record".into(),
+            hint: Some("The operator of Wiregate finds the cause in its log.".into()),
+        };
+        let statement = Rc::new(Statement::refused(text, denial, rules, self.generation));
+        self.ruled(statement)
+    }
+}
+
+impl Guard for SessionGuard {
+    type Statement = Rc<Statement>;
+    type Execution = Execution;
+    type Plan = Rc<RowMask>;
+
+    fn judge(&mut self, text: &StatementText<'_>) -> Judged<Self::Statement> {
+        self.judge_text(text)
+    }
+
+    fn rejudge(&mut self, statement: &Self::Statement, catalogue_possible: bool) -> Option<Judged<Self::Statement>> {
+        let current = self.shard.policy.borrow().generation();
+        if statement.generation() == current && self.shard.audit.borrow().accepts() {
+            return None;
+        }
+        let sql = statement.text().to_vec();
+        Some(self.judge_text(&StatementText {
+            sql: &sql,
+            carrier: Carrier::Prepare,
+            total_bytes: statement.total_bytes(),
+            catalogue_possible,
+        }))
+    }
+
+    fn judge_function_call(&mut self, function: u32) -> Judged<Self::Statement> {
+        self.refresh();
+        let sql = format!("function call of OID {function}");
+        let text = StatementText {
+            sql: sql.as_bytes(),
+            carrier: Carrier::Query,
+            total_bytes: sql.len(),
+            catalogue_possible: false,
+        };
+        if !self.shard.audit.borrow().accepts() {
+            return self.refuse_unrecorded(&text);
+        }
+        let judgement = policy::judge_function_call(&self.facts.rules, function);
+        let rules = Arc::clone(&self.facts.rules);
+        let statement = Rc::new(Statement::new(&text, judgement, rules, self.generation, None));
+        self.ruled(statement)
+    }
+
+    fn begin(&mut self, statement: &Self::Statement, parameters: Vec<Parameter>) -> Execution {
+        self.totals.statements += 1;
+        let now_ns = self.shard.clock.now_ns();
+        Execution::new(statement, parameters, self.totals.statements, self.shard.turn_ns.get(), now_ns)
+    }
+
+    fn completed(&mut self, execution: &mut Execution, outcome: &Outcome<'_>) {
+        self.report_completed(execution, outcome);
+    }
+
+    fn abandoned(&mut self, execution: Execution) {
+        self.report_abandoned(&execution);
+    }
+
+    fn wants_columns(&self, statement: &Self::Statement) -> bool {
+        statement.wants_columns()
+    }
+
+    fn plan_rows(&mut self, statement: &Self::Statement, part: u32, columns: &[Column]) -> RowPlan<Self::Plan> {
+        let planned = statement.plan_rows(part, columns);
+        self.catalogue_stale |= planned.catalogue_stale;
+        planned.plan
+    }
+
+    fn plan_copy(&mut self, statement: &Self::Statement, part: u32, shape: CopyShape) -> CopyPlan<Self::Plan> {
+        statement.plan_copy(part, shape)
+    }
+
+    fn treatment(&self, plan: &Self::Plan, column: usize) -> Treatment {
+        plan.treatment(column)
+    }
+
+    fn masks_every_row(&self, plan: &Self::Plan) -> bool {
+        plan.masks_every_row()
+    }
+
+    fn candidates(&mut self, plan: &Self::Plan, batch: &[u8], hits: &mut Vec<u32>) {
+        plan.candidates(batch, hits);
+    }
+
+    fn mask_cell(&mut self, plan: &Self::Plan, column: usize, cell: &mut [u8]) -> CellOutcome {
+        plan.mask_cell(column, cell, &mut self.counts)
+    }
+
+    fn mask_part(&mut self, plan: &Self::Plan, column: usize, total_bytes: usize, offset: usize, part: &mut [u8]) {
+        plan.mask_part(column, total_bytes, offset, part, &mut self.counts);
+    }
+
+    fn error_treatment(&mut self, statement: Option<&Self::Statement>, sqlstate: [u8; 5]) -> ErrorTreatment {
+        let scrub = match statement {
+            Some(statement) => statement.scrubs_errors(sqlstate),
+            None => policy::scrub_errors(&self.facts.rules, None, sqlstate),
+        };
+        if scrub { ErrorTreatment::Scrub } else { ErrorTreatment::Pass }
+    }
+
+    fn parameter_status(&mut self, name: &[u8], value: &[u8]) {
+        if self.context.parameter_status(name, value) {
+            self.cache_context = None;
+        }
+        if name == b"application_name" && *self.facts.application != *value {
+            self.facts.application = value.into();
+            self.facts.apply(&self.shard.policy.borrow());
+        }
+    }
+
+    fn catalogue_query(&mut self) -> String {
+        self.loading = Some(Box::default());
+        policy::catalogue::QUERY.to_owned()
+    }
+
+    fn catalogue_row(&mut self, result: usize, cells: &[Option<&[u8]>]) {
+        if let Some(loading) = self.loading.as_mut() {
+            loading.row(result, cells);
+        }
+    }
+
+    fn catalogue_done(&mut self, succeeded: bool) {
+        let loading = self.loading.take().unwrap_or_default();
+        let catalogue = if succeeded { loading.finish().ok() } else { None };
+        self.shard.metrics.borrow_mut().catalogue_loads += 1;
+        self.catalogue_stale = false;
+        let Some(catalogue) = catalogue else {
+            self.shard.metrics.borrow_mut().catalogue_failures += 1;
+            tracing::warn!(session = %self.facts.session,
+                "the catalogue could not be read; results of this user are masked where their origin is not known");
+            return;
+        };
+        let now_ns = self.shard.turn_ns.get();
+        let mut catalogues = self.shard.catalogues.borrow_mut();
+        catalogues.insert(self.facts.listener, &self.facts.database, Arc::new(catalogue), now_ns);
+    }
+}

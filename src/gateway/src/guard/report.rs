@@ -1,0 +1,159 @@
+//! What a session reports about its statements: the audit's records and the histograms.
+
+use std::rc::Rc;
+
+use audit::{MaskCount, Record, Text};
+use bridge::metrics::count;
+use wire::guard::{Denial, Outcome, Parameter};
+use wire::limits::AUDIT_PARAMETERS;
+use wire::value::Encoding;
+
+use super::{SessionGuard, Statement};
+use crate::figures;
+
+/// One run of a statement.
+pub(crate) struct Execution {
+    statement: Rc<Statement>,
+    parameters: Vec<Parameter>,
+    number: u64,
+    /// Clock reading when its message came in.
+    received_ns: u64,
+    /// Clock reading when it, or the statement before it in the same text, was done with on our side.
+    sent_ns: u64,
+    /// Time that Wiregate has added so far.
+    added_ns: u64,
+}
+
+impl Execution {
+    /// A run that is sent to the server now.
+    pub(super) fn new(
+        statement: &Rc<Statement>,
+        parameters: Vec<Parameter>,
+        number: u64,
+        received_ns: u64,
+        now_ns: u64,
+    ) -> Self {
+        Self {
+            statement: Rc::clone(statement),
+            parameters,
+            number,
+            received_ns,
+            sent_ns: now_ns,
+            added_ns: now_ns.saturating_sub(received_ns),
+        }
+    }
+
+    /// The statement that runs.
+    pub(crate) fn statement(&self) -> &Rc<Statement> {
+        &self.statement
+    }
+}
+
+impl SessionGuard {
+    /// One statement of a text ended at the server.
+    pub(super) fn report_completed(&mut self, execution: &mut Execution, outcome: &Outcome<'_>) {
+        let turn_ns = self.shard.turn_ns.get();
+        let now_ns = self.shard.clock.now_ns();
+        let server_ns = turn_ns.saturating_sub(execution.sent_ns);
+        let gateway_ns = execution.added_ns + now_ns.saturating_sub(turn_ns);
+        execution.sent_ns = now_ns;
+        execution.added_ns = 0;
+        self.totals.bytes_in += outcome.bytes_from_client;
+        self.totals.bytes_out += outcome.bytes_to_client;
+        figures::on_listener(&self.shard, self.facts.listener, |metrics| {
+            metrics.gateway.record(gateway_ns);
+            metrics.server.record(server_ns);
+            metrics.statement_errors += u64::from(outcome.sqlstate.is_some());
+        });
+        {
+            let mut metrics = self.shard.metrics.borrow_mut();
+            metrics.data.rows += outcome.rows;
+            metrics.data.bytes_to_client += outcome.bytes_to_client;
+            metrics.data.bytes_to_server += outcome.bytes_from_client;
+        }
+        self.record(execution, outcome, server_ns, gateway_ns, false);
+    }
+
+    /// The session ended, or the server skipped it, before it completed.
+    pub(super) fn report_abandoned(&mut self, execution: &Execution) {
+        let now_ns = self.shard.clock.now_ns();
+        let server_ns = now_ns.saturating_sub(execution.sent_ns);
+        self.record(execution, &Outcome::default(), server_ns, execution.added_ns, true);
+    }
+
+    /// A statement was refused. Its record has no times of the server: it never got there.
+    pub(super) fn report_refused(&mut self, statement: &Rc<Statement>, denial: &Denial) {
+        self.totals.statements += 1;
+        let turn_ns = self.shard.turn_ns.get();
+        let now_ns = self.shard.clock.now_ns();
+        let execution = Execution::new(statement, Vec::new(), self.totals.statements, turn_ns, now_ns);
+        let outcome = Outcome { sqlstate: Some(denial.sqlstate), ..Outcome::default() };
+        self.record(&execution, &outcome, 0, now_ns.saturating_sub(turn_ns), false);
+    }
+
+    fn record(
+        &mut self,
+        execution: &Execution,
+        outcome: &Outcome<'_>,
+        server_ns: u64,
+        gateway_ns: u64,
+        abandoned: bool,
+    ) {
+        let statement = &execution.statement;
+        let parameters = shown(statement, &execution.parameters);
+        let mut masks = Vec::new();
+        let mut oversized_cells = 0;
+        if !self.counts.is_empty() {
+            oversized_cells = self.counts.oversized();
+            for (rule, cells) in self.counts.iter() {
+                masks.push(MaskCount { rule: statement.rules().rule_name(rule), cells });
+            }
+            let mut metrics = self.shard.metrics.borrow_mut();
+            metrics.data.oversized_cells += oversized_cells;
+            for mask in &masks {
+                count(&mut metrics.masked_cells, mask.rule, mask.cells);
+            }
+        }
+        let record = Record::Statement(audit::Statement {
+            unix_ns: self.shard.clock.unix_ns(execution.received_ns),
+            identity: &self.facts.identity,
+            summary: statement.summary(),
+            number: execution.number,
+            part: outcome.part,
+            parameters: &parameters,
+            parameters_total: execution.parameters.len(),
+            masks: &masks,
+            oversized_cells,
+            rows: outcome.rows,
+            bytes_in: outcome.bytes_from_client,
+            bytes_out: outcome.bytes_to_client,
+            tag: outcome.tag,
+            sqlstate: outcome.sqlstate,
+            server_ns,
+            gateway_ns,
+            suspended: outcome.suspended,
+            abandoned,
+        });
+        self.shard.audit.borrow_mut().record(&record);
+        if !masks.is_empty() || oversized_cells > 0 {
+            drop(masks);
+            self.counts.clear();
+        }
+    }
+}
+
+/// Bind parameters as the audit shows them. What compares with a masked column is as secret as the column.
+fn shown<'a>(statement: &Statement, parameters: &'a [Parameter]) -> Vec<audit::Parameter<'a>> {
+    let show = |(index, parameter): (usize, &'a Parameter)| match parameter {
+        Parameter::Null => audit::Parameter::Null,
+        Parameter::Value { .. } if statement.masks_parameter(index) => audit::Parameter::Masked,
+        Parameter::Value { bytes, total_bytes, encoding } => {
+            let text = Text { bytes, total_bytes: *total_bytes };
+            match encoding {
+                Encoding::Text => audit::Parameter::Text(text),
+                _ => audit::Parameter::Binary(text),
+            }
+        }
+    };
+    parameters.iter().take(AUDIT_PARAMETERS).enumerate().map(show).collect()
+}

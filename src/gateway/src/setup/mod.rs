@@ -1,0 +1,313 @@
+//! From an accepted socket to an established session, as one task for each client.
+//!
+//! ```text
+//! accepted -> first packets (SSLRequest, GSSENCRequest, direct TLS) -> StartupMessage -> limits, rules
+//!     |                                                                    |
+//!     +-> CancelRequest -> passed on, closed          passthrough: server connected, exchange relayed
+//!                                                     gateway: client checked, server logged in to
+//!                                                                          |
+//!                                                              ReadyForQuery -> relay
+//! ```
+//!
+//! The page of the manual: "Message Flow: Start-up". A task reads best here because every step waits for a
+//! peer; once the first ReadyForQuery has come, the session is handed to the driver and the task ends.
+
+mod cancel;
+mod client;
+mod gateway_auth;
+mod passthrough;
+pub(crate) mod port;
+mod server;
+
+use std::cell::{Cell, RefCell};
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use policy::Snapshot;
+use policy::config::{Auth, Listener};
+use postgres::startup::StartupMessage;
+use wire::fault::{Culprit, Fault};
+
+use self::port::{Port, PortError};
+use crate::clock;
+use crate::facts::SessionFacts;
+use crate::guard::SessionGuard;
+use crate::limits::{LINGER_NS, SETUPS_BEYOND_LIMIT};
+use crate::relay::leg::Leg;
+use crate::relay::{Established, establish};
+use crate::shard::{ClientPlace, ListenerShared, SetupWatch, Shard};
+
+/// Why a set-up did not lead to a session.
+pub(crate) enum SetupError {
+    /// The client went away, or never said what it wants.
+    ClientGone(PortError),
+    /// The client is told why.
+    Refused(Fault),
+    /// The client could not show who it is; it is told what the database would tell it.
+    LoginFailed(Fault),
+    /// The server has told the client itself, and its message is passed on.
+    ServerRefused {
+        /// SQLSTATE of the server's error.
+        sqlstate: [u8; 5],
+    },
+}
+
+impl From<Fault> for SetupError {
+    fn from(fault: Fault) -> Self {
+        Self::Refused(fault)
+    }
+}
+
+/// The client's port failed.
+pub(crate) fn client_gone(error: PortError) -> SetupError {
+    match error {
+        PortError::Tls(error) => {
+            SetupError::Refused(Fault::client("client_tls", format!("the TLS handshake failed: {error}")))
+        }
+        other => SetupError::ClientGone(other),
+    }
+}
+
+/// The server's port failed.
+pub(crate) fn server_gone(error: &PortError) -> SetupError {
+    SetupError::Refused(Fault::new(
+        Culprit::Server,
+        b"08006",
+        "server_lost",
+        format!("the database server could not be used: {error}"),
+    ))
+}
+
+/// One set-up under way.
+pub(crate) struct Setup {
+    shard: Rc<Shard>,
+    policy: Arc<Snapshot>,
+    listener: usize,
+    watch: Rc<SetupWatch>,
+    facts: SessionFacts,
+}
+
+impl Setup {
+    /// The listener's configuration. The task holds the snapshot that it began with.
+    fn config(&self) -> Result<&Listener, Fault> {
+        self.policy.config().listeners.get(self.listener).ok_or_else(|| internal("the listener is not configured"))
+    }
+
+    fn shared(&self) -> Result<&ListenerShared, Fault> {
+        self.shard.shared.listeners.get(self.listener).ok_or_else(|| internal("the listener is not known"))
+    }
+}
+
+/// A state that cannot be; told as such rather than panicking.
+fn internal(what: &'static str) -> Fault {
+    Fault::new(Culprit::Gateway, b"XX000", "internal", what)
+}
+
+/// Starts the set-up of one accepted client.
+pub(crate) fn begin(shard: &Rc<Shard>, listener: usize, socket: OwnedFd) {
+    let policy = Arc::clone(&shard.policy.borrow());
+    let gateway = &policy.config().gateway;
+    if shard.setups.borrow().len() >= usize::try_from(gateway.max_clients).unwrap_or(usize::MAX).saturating_add(SETUPS_BEYOND_LIMIT) {
+        crate::figures::refused(shard, "too_many_setups");
+        return;
+    }
+    let socket = socket2::Socket::from(socket);
+    let client: Box<str> = socket
+        .peer_addr()
+        .ok()
+        .and_then(|address| address.as_socket().map(|address| address.to_string()))
+        .unwrap_or_else(|| "unix".to_owned())
+        .into();
+    // A socket that refuses these is about to fail anyway, and says so when it is read.
+    let _ = socket.set_tcp_nodelay(true);
+    let _ = crate::upstream::keep_alive(&socket);
+    let deadline_ns = shard.clock.now_ns().saturating_add(clock::ns(gateway.startup_timeout));
+    let watch = Rc::new(SetupWatch {
+        deadline_ns: Cell::new(deadline_ns),
+        ports: RefCell::new(Vec::new()),
+        finished: Cell::new(false),
+    });
+    shard.setups.borrow_mut().push(Rc::clone(&watch));
+    let id = shard.ring.borrow_mut().adopt(socket.into());
+    let port = Port::new(shard, id, true);
+    watch.ports.borrow_mut().push(port.state());
+    let facts = SessionFacts::new(shard, &policy, listener, client);
+    let setup = Setup { shard: Rc::clone(shard), policy, listener, watch, facts };
+    shard.woken.set(true);
+    drop(glommio::spawn_local(run(setup, port)).detach());
+}
+
+async fn run(mut setup: Setup, mut port: Port) {
+    let result = match setup.first_packets(&mut port).await {
+        Ok(client::First::Startup(message)) => setup.open(port, message).await,
+        Ok(client::First::Cancel { process, secret }) => {
+            setup.pass_cancel_on(process, secret).await;
+            Ok(())
+        }
+        Err(error) => setup.end(port, error).await,
+    };
+    debug_assert!(result.is_ok(), "an error is told before the task ends");
+    setup.watch.finished.set(true);
+}
+
+impl Setup {
+    /// Everything after the StartupMessage. Whatever fails is told to the client here.
+    async fn open(&mut self, mut port: Port, message: StartupMessage) -> Result<(), SetupError> {
+        self.facts.learn(&self.policy, &message);
+        match self.try_open(&mut port, message).await {
+            Ok(parts) => {
+                self.hand_over(port, parts);
+                Ok(())
+            }
+            Err(error) => self.end(port, error).await,
+        }
+    }
+
+    async fn try_open(&mut self, port: &mut Port, message: StartupMessage) -> Result<Opened, SetupError> {
+        self.admit(&message)?;
+        let place = self.place()?;
+        let opened = match &self.config()?.auth {
+            Auth::Passthrough => self.open_passthrough(port, &message).await?,
+            Auth::Gateway { .. } => self.open_as_gateway(port, &message).await?,
+        };
+        Ok(Opened { place: Some(place), ..opened })
+    }
+
+    /// What can be refused before the server is troubled.
+    fn admit(&self, message: &StartupMessage) -> Result<(), Fault> {
+        if self.shard.stopping.get() {
+            return Err(Fault::new(Culprit::Gateway, b"57P03", "stopping", "Wiregate is stopping"));
+        }
+        if message.user().is_empty() {
+            let text = "no PostgreSQL user name specified in startup packet";
+            return Err(Fault::new(Culprit::Client, b"28000", "no_user", text));
+        }
+        let replication = message.replication()?;
+        if replication.is_some() {
+            let config = self.config()?;
+            if !config.allow_replication {
+                let text = format!(
+                    "replication connections are refused on listener \"{}\"; set allow_replication = true to allow them",
+                    config.name
+                );
+                return Err(Fault::new(Culprit::Client, b"42501", "replication", text));
+            }
+            if self.facts.rules.has_masks() {
+                let text = "replication connections are refused to users under masks";
+                return Err(Fault::new(Culprit::Client, b"42501", "replication", text));
+            }
+        }
+        Ok(())
+    }
+
+    fn place(&self) -> Result<ClientPlace, SetupError> {
+        let total = usize::try_from(self.policy.config().gateway.max_clients).unwrap_or(usize::MAX);
+        let limit = self.config()?.max_clients.map_or(total, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        ClientPlace::take(&self.shard.shared, self.listener, total, limit).ok_or_else(|| {
+            let text = "sorry, too many clients already: a limit of Wiregate is reached";
+            SetupError::Refused(Fault::new(Culprit::Gateway, b"53300", "too_many_clients", text))
+        })
+    }
+
+    fn hand_over(&mut self, port: Port, opened: Opened) {
+        let Opened { server, session, cancel, place, parameters, auth: opened_as } = opened;
+        let Some(place) = place else { return };
+        let mut guard = SessionGuard::new(&self.shard, &self.policy, self.facts.clone(), opened_as);
+        for (name, value) in &parameters {
+            wire::guard::Guard::parameter_status(&mut guard, name, value);
+        }
+        guard.connected(port.tls(), server.tls());
+        if let Some((key, address)) = &cancel {
+            self.shard.shared.cancels.insert(key.clone(), address.clone());
+        }
+        let established = Established {
+            client: Leg::new(port.into_parts()),
+            server: Leg::new(server.into_parts()),
+            session: postgres::session::Session::new(session),
+            guard,
+            cancel: cancel.map(|(key, _)| key),
+            place,
+        };
+        establish(&self.shard, established);
+    }
+
+    /// Tells the client and the audit why there is no session.
+    async fn end(&mut self, mut port: Port, error: SetupError) -> Result<(), SetupError> {
+        let fault = match error {
+            SetupError::ClientGone(error) => {
+                self.facts.client_gone(&self.shard, &error);
+                if !matches!(error, PortError::Expired) {
+                    return Ok(());
+                }
+                Fault::new(Culprit::Client, b"57P05", "startup_timeout", "the time for setting up the session is over")
+            }
+            SetupError::ServerRefused { sqlstate } => {
+                self.facts.login_failed(&self.shard, "server_refused", sqlstate);
+                self.linger(port).await;
+                return Ok(());
+            }
+            SetupError::LoginFailed(fault) => {
+                self.facts.login_failed(&self.shard, fault.reason, fault.sqlstate);
+                fault
+            }
+            SetupError::Refused(fault) => {
+                self.facts.refused(&self.shard, &fault);
+                fault
+            }
+        };
+        self.watch.deadline_ns.set(self.shard.clock.now_ns().saturating_add(LINGER_NS));
+        port.state().renew();
+        let mut message = Vec::new();
+        postgres::backend::fault_response(&mut message, &fault);
+        if port.send(&message).await.is_ok() {
+            self.linger(port).await;
+        }
+        Ok(())
+    }
+
+    /// Lets the client read the last message: closing with unread input would reset the connection.
+    async fn linger(&self, mut port: Port) {
+        port.state().renew();
+        self.watch.deadline_ns.set(self.shard.clock.now_ns().saturating_add(LINGER_NS));
+        port.shutdown();
+        while port.fill().await.is_ok() {
+            let unread = port.buffered().len();
+            port.consume(unread);
+        }
+    }
+}
+
+/// A server connection that is ready for the first statement.
+pub(crate) struct Opened {
+    /// The server's side.
+    pub(crate) server: Port,
+    /// How the protocol session begins.
+    pub(crate) session: postgres::session::SessionOptions,
+    /// The key for cancelling, and the server that knows it.
+    pub(crate) cancel: Option<(crate::cancel::CancelKey, socket2::SockAddr)>,
+    /// Settings that the server reported.
+    pub(crate) parameters: Vec<(Box<[u8]>, Box<[u8]>)>,
+    /// How the client was authenticated, for the audit.
+    pub(crate) auth: &'static str,
+    /// Its place among the clients.
+    pub(crate) place: Option<ClientPlace>,
+}
+
+/// Ends set-ups whose time is over, and forgets those that are done.
+pub(crate) fn sweep(shard: &Shard, now_ns: u64) {
+    let mut expired = Vec::new();
+    shard.setups.borrow_mut().retain(|watch| {
+        if watch.finished.get() {
+            return false;
+        }
+        if now_ns >= watch.deadline_ns.get() || shard.stopping.get() {
+            expired.extend(watch.ports.borrow().iter().cloned());
+        }
+        true
+    });
+    for port in expired {
+        port.expire();
+        shard.wake(&port);
+    }
+}

@@ -1,0 +1,168 @@
+//! Judged statements, remembered by their text and the context that they were judged in.
+//!
+//! The key is the whole text, not its hash: two statements never share a verdict because they share a hash.
+//! The cache is bounded by bytes and forgets in two generations: when the young one is full it becomes the
+//! old one, and what is asked for again moves back.
+
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use policy::{SqlContext, UserRules};
+
+use crate::guard::Statement;
+use crate::limits::{CONTEXTS, CACHED_STATEMENT_BYTES, VERDICT_CACHE_BYTES};
+
+/// What an entry costs beside its text: the judgement's own lists, the map's slot, the audit's encoding.
+const ENTRY_BYTES: usize = 1024;
+
+/// Everything but the text that a verdict depends on, as a number that the shard gave it.
+///
+/// Rules (and with them policy generation, listener, user and groups), the catalogue, and the settings of
+/// the session that change what a text means.
+#[derive(Clone)]
+pub(crate) struct ContextKey {
+    /// The user's rules; compared by identity, and held so that no other rules can take their address.
+    pub(crate) rules: Arc<UserRules>,
+    /// Identity of the catalogue, 0 for none.
+    pub(crate) catalogue: u64,
+    /// The settings of the session that change what a text means.
+    pub(crate) settings: SqlContext,
+}
+
+/// The contexts of one shard, numbered. Numbers are never reused, so a forgotten one matches no entry.
+#[derive(Default)]
+pub(crate) struct Contexts {
+    known: Vec<(ContextKey, u32)>,
+    last: u32,
+}
+
+impl Contexts {
+    /// The number of a context.
+    pub(crate) fn number(&mut self, key: ContextKey) -> u32 {
+        let same = |known: &ContextKey| {
+            Arc::ptr_eq(&known.rules, &key.rules)
+                && known.catalogue == key.catalogue
+                && known.settings == key.settings
+        };
+        if let Some((_, number)) = self.known.iter().find(|(known, _)| same(known)) {
+            return *number;
+        }
+        if self.known.len() >= CONTEXTS {
+            self.known.remove(0);
+        }
+        self.last += 1;
+        self.known.push((key, self.last));
+        self.last
+    }
+}
+
+#[derive(Default)]
+struct Generation {
+    /// By hash; each entry is compared by its whole text.
+    entries: HashMap<u64, Vec<(u32, Rc<Statement>)>, Identity>,
+    bytes: usize,
+}
+
+impl Generation {
+    fn len(&self) -> usize {
+        self.entries.values().map(Vec::len).sum()
+    }
+}
+
+/// The cache of one shard.
+#[derive(Default)]
+pub(crate) struct VerdictCache {
+    hasher: RandomState,
+    young: Generation,
+    old: Generation,
+    /// Lookups that found a verdict.
+    pub(crate) hits: u64,
+    /// Lookups that did not.
+    pub(crate) misses: u64,
+    /// Verdicts that made room for others.
+    pub(crate) evictions: u64,
+}
+
+impl VerdictCache {
+    /// The verdict on this text in this context.
+    pub(crate) fn find(&mut self, context: u32, sql: &[u8]) -> Option<Rc<Statement>> {
+        let hash = self.hasher.hash_one((context, sql));
+        let found = find_in(&self.young, hash, context, sql);
+        if let Some(found) = found {
+            self.hits += 1;
+            return Some(found);
+        }
+        if let Some(found) = find_in(&self.old, hash, context, sql) {
+            self.hits += 1;
+            self.keep(hash, context, &found);
+            return Some(found);
+        }
+        self.misses += 1;
+        None
+    }
+
+    /// Remembers a verdict.
+    pub(crate) fn insert(&mut self, context: u32, statement: &Rc<Statement>) {
+        if statement.text().len() > CACHED_STATEMENT_BYTES {
+            return;
+        }
+        let hash = self.hasher.hash_one((context, statement.text()));
+        self.keep(hash, context, statement);
+    }
+
+    /// Bytes that the cache holds, estimated.
+    pub(crate) fn bytes(&self) -> usize {
+        self.young.bytes + self.old.bytes
+    }
+
+    /// Verdicts that the cache holds.
+    pub(crate) fn entries(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
+
+    fn keep(&mut self, hash: u64, context: u32, statement: &Rc<Statement>) {
+        let cost = statement.text().len() * 3 + ENTRY_BYTES;
+        if self.young.bytes + cost > VERDICT_CACHE_BYTES / 2 {
+            let old = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
+            self.evictions += old.len() as u64;
+        }
+        self.young.bytes += cost;
+        self.young.entries.entry(hash).or_default().push((context, Rc::clone(statement)));
+    }
+}
+
+fn find_in(generation: &Generation, hash: u64, context: u32, sql: &[u8]) -> Option<Rc<Statement>> {
+    let entries = generation.entries.get(&hash)?;
+    entries.iter().find(|(entry, statement)| *entry == context && statement.text() == sql).map(|(_, s)| Rc::clone(s))
+}
+
+/// The keys are hashes already, made with a random key of this shard.
+#[derive(Clone, Default)]
+struct Identity;
+
+struct IdentityHasher(u64);
+
+impl BuildHasher for Identity {
+    type Hasher = IdentityHasher;
+
+    fn build_hasher(&self) -> IdentityHasher {
+        IdentityHasher(0)
+    }
+}
+
+impl std::hash::Hasher for IdentityHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        debug_assert!(false, "only hashes are keys here");
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
