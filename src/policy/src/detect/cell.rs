@@ -1,0 +1,242 @@
+//! The exact look at one cell: what the rules of a set find in it, by the cell's type, and what becomes of it.
+//!
+//! The caller has the whole cell and knows that it is not NULL. Matches are masked in place, so lengths stay
+//! and whatever surrounds a match stays readable. Where a match cannot be masked in place, the whole cell
+//! goes. Any bytes give a result.
+
+use std::ops::Range;
+
+use wire::guard::CellOutcome;
+use wire::value::{Encoding, ValueType};
+
+use super::json::{Piece, Walk, blank_leading_zeros};
+use super::set::{Detector, DetectorUse};
+use super::{card, container, email, ssn};
+use crate::mask::number::whole_numeric;
+use crate::mask::value::{Shape, mask_match, mask_matched_digits, mask_value};
+use crate::mask::{MaskCounts, Method};
+
+/// Composites in composites that are looked into; what lies deeper is looked at as bytes.
+const DEPTH: u8 = 8;
+
+/// Masks what the rules find in a whole cell, and counts the cell once for each rule that found something.
+pub(super) fn scan(uses: &[DetectorUse], shape: Shape, cell: &mut [u8], counts: &mut MaskCounts) -> CellOutcome {
+    let mut scan = Scan { uses, found: 0, whole: None };
+    scan.value(shape.value_type, shape.encoding, cell, DEPTH);
+    for (index, one) in uses.iter().enumerate() {
+        if scan.found >> index & 1 != 0 {
+            counts.add(one.rule);
+        }
+    }
+    match scan.whole {
+        Some(method) => mask_value(shape, method, cell),
+        None => CellOutcome::InPlace,
+    }
+}
+
+/// What was found so far in one cell.
+struct Scan<'a> {
+    uses: &'a [DetectorUse],
+    /// One bit for each use.
+    found: u64,
+    /// How the whole cell is to be masked, where a match asks for that.
+    whole: Option<Method>,
+}
+
+/// What stands in place of the characters of a match.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fill {
+    /// Stars.
+    Text,
+    /// Zeros for a match that is a bare element, so that an array of numbers stays one; stars otherwise.
+    Elements,
+}
+
+impl Scan<'_> {
+    fn value(&mut self, value_type: ValueType, encoding: Encoding, cell: &mut [u8], depth: u8) {
+        use ValueType as T;
+        let binary = match encoding {
+            Encoding::Text => false,
+            Encoding::PgBinary => true,
+            // Not looked into; such columns have no hints either.
+            _ => return,
+        };
+        match value_type {
+            T::Text => self.text(cell, Fill::Text),
+            // Hexadecimal digits.
+            T::Bytes if !binary && cell.starts_with(b"\\x") => {}
+            T::Bytes => self.text(cell, Fill::Text),
+            T::Jsonb if binary => self.json(cell.get_mut(1..).unwrap_or_default()),
+            T::Json | T::Jsonb => self.json(cell),
+            T::Array | T::Composite if binary => self.container(value_type, cell, depth),
+            T::Array | T::Composite => self.text(cell, Fill::Elements),
+            T::Range if binary => self.opaque(cell),
+            T::Range => self.contained(cell),
+            T::Int8 if binary => {
+                let value = (*cell).try_into().ok().map(i64::from_be_bytes);
+                self.number(value.and_then(|value| u64::try_from(value).ok()));
+            }
+            T::Numeric if binary => self.number(whole_numeric(cell)),
+            T::Float4 | T::Float8 | T::Int8 | T::Numeric if !binary => self.digits(cell),
+            T::Unknown if binary && !is_text(cell) => self.opaque(cell),
+            T::Unknown => self.text(cell, Fill::Text),
+            _ => {}
+        }
+    }
+
+    /// Masks every match in a text.
+    fn text(&mut self, text: &mut [u8], fill: Fill) {
+        for (index, one) in self.uses.iter().enumerate() {
+            let mut from = 0;
+            while let Some(range) = find(one.detector, text, from) {
+                self.found |= 1 << index;
+                from = range.end;
+                if one.method == Method::Null {
+                    self.whole = Some(Method::Null);
+                    return;
+                }
+                if fill == Fill::Elements && is_bare_element(text, &range) {
+                    mask_matched_digits(one.method, &mut text[range]);
+                } else {
+                    mask_match(one.method, &mut text[range]);
+                }
+            }
+        }
+    }
+
+    fn json(&mut self, text: &mut [u8]) {
+        let mut walk = Walk::default();
+        while let Some(piece) = walk.next(text) {
+            match piece {
+                Piece::Bare(range) if is_integer(&text[range.clone()]) => self.json_integer(&mut text[range]),
+                Piece::Bare(range) | Piece::Quoted(range) => self.text(&mut text[range], Fill::Text),
+            }
+        }
+    }
+
+    /// A bare number of digits alone; what replaces it is a number too.
+    fn json_integer(&mut self, number: &mut [u8]) {
+        if !card::is_card(number) {
+            return;
+        }
+        let Some(method) = self.mark(Detector::Card) else { return };
+        if method == Method::Null {
+            self.whole = Some(Method::Null);
+        }
+        mask_matched_digits(method, number);
+        blank_leading_zeros(number);
+    }
+
+    fn container(&mut self, value_type: ValueType, cell: &mut [u8], depth: u8) {
+        let elements = match value_type {
+            ValueType::Array => container::array_elements(cell),
+            _ => container::record_fields(cell),
+        };
+        let (Some(elements), Some(depth)) = (elements, depth.checked_sub(1)) else { return self.opaque(cell) };
+        let mut whole = self.whole.take();
+        for element in elements {
+            let bytes = &mut cell[element.bytes];
+            self.value(element.value_type, Encoding::PgBinary, bytes, depth);
+            match self.whole.take() {
+                None => {}
+                Some(Method::Null) => whole = Some(Method::Null),
+                Some(method) => {
+                    let shape = Shape { value_type: element.value_type, encoding: Encoding::PgBinary, nullable: false };
+                    // An element of another length would take its container's structure with it.
+                    if mask_value(shape, method, bytes) != CellOutcome::InPlace {
+                        whole = whole.or(Some(Method::Redact));
+                    }
+                }
+            }
+        }
+        self.whole = whole;
+    }
+
+    /// A number of a type that holds nothing else.
+    fn number(&mut self, value: Option<u64>) {
+        if let Some(value) = value.filter(|value| *value >= 1_000_000_000_000) {
+            self.digits(value.to_string().as_bytes());
+        }
+    }
+
+    fn digits(&mut self, digits: &[u8]) {
+        if card::is_card(digits) {
+            self.whole = self.mark(Detector::Card).or(self.whole);
+        }
+    }
+
+    /// A value whose parts cannot be masked in place: any match takes all of it.
+    fn contained(&mut self, text: &[u8]) {
+        for (index, one) in self.uses.iter().enumerate() {
+            if find(one.detector, text, 0).is_some() {
+                self.found |= 1 << index;
+                self.take_whole(one.method);
+            }
+        }
+    }
+
+    /// Bytes of a form that is not known: texts between bytes that no text has, and numbers with a length
+    /// before them. The last bytes of a length can look like text, so each stretch is looked at without its
+    /// first few bytes too.
+    fn opaque(&mut self, cell: &[u8]) {
+        for stretch in cell.split(|byte| *byte < b' ') {
+            for skipped in 0..stretch.len().min(4) {
+                self.contained(&stretch[skipped..]);
+            }
+        }
+        let card = cell.windows(4).enumerate().any(|(at, length)| {
+            let length = length.iter().fold(0usize, |value, byte| value << 8 | usize::from(*byte));
+            let value = (8..=20).contains(&length).then(|| cell.get(at + 4..at + 4 + length)).flatten();
+            value.is_some_and(is_card_number)
+        });
+        if let Some(method) = card.then(|| self.mark(Detector::Card)).flatten() {
+            self.take_whole(method);
+        }
+    }
+
+    fn take_whole(&mut self, method: Method) {
+        if self.whole != Some(Method::Null) {
+            self.whole = Some(if method == Method::Null { Method::Null } else { Method::Redact });
+        }
+    }
+
+    /// Notes that a detector found something; `None` where the set does not ask for it.
+    fn mark(&mut self, detector: Detector) -> Option<Method> {
+        let index = self.uses.iter().position(|one| one.detector == detector)?;
+        self.found |= 1 << index;
+        Some(self.uses[index].method)
+    }
+}
+
+fn find(detector: Detector, text: &[u8], from: usize) -> Option<Range<usize>> {
+    match detector {
+        Detector::Card => card::find(text, from),
+        Detector::Email => email::find(text, from),
+        Detector::Ssn => ssn::find(text, from),
+    }
+}
+
+/// Whether the match is all of an unquoted element of an array or composite, and digits alone.
+fn is_bare_element(text: &[u8], range: &Range<usize>) -> bool {
+    let before = text[..range.start].strip_suffix(b"-").unwrap_or(&text[..range.start]);
+    text[range.clone()].iter().all(u8::is_ascii_digit)
+        && matches!(before.last(), None | Some(b'{' | b'(' | b'[' | b','))
+        && matches!(text.get(range.end), None | Some(b'}' | b')' | b']' | b','))
+}
+
+/// Whether a piece outside JSON strings is a number without point and exponent.
+fn is_integer(piece: &[u8]) -> bool {
+    piece.strip_prefix(b"-").unwrap_or(piece).iter().all(u8::is_ascii_digit)
+}
+
+/// Whether a binary `int8` or `numeric` is a card number.
+fn is_card_number(value: &[u8]) -> bool {
+    let integer = value.try_into().ok().and_then(|bytes| u64::try_from(i64::from_be_bytes(bytes)).ok());
+    integer.or_else(|| whole_numeric(value)).is_some_and(|value| card::is_card(value.to_string().as_bytes()))
+}
+
+/// Whether bytes of an unknown type are text: UTF-8 without control characters other than white space.
+fn is_text(cell: &[u8]) -> bool {
+    let printable = |byte: &u8| *byte >= b' ' || byte.is_ascii_whitespace();
+    cell.iter().all(printable) && std::str::from_utf8(cell).is_ok()
+}

@@ -1,0 +1,1 @@
+//! Detectors from the batch to the cell.

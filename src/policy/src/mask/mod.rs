@@ -1,0 +1,75 @@
+//! What a masked value becomes, by type, encoding and method.
+//!
+//! Whether a cell is masked is decided elsewhere, from the column's origin. This module is handed the cell
+//! and the column's type. It promises that nothing of the value stays but what the table says, that the
+//! result is valid for the type, and that any bytes at all give a result: a cell that does not follow its
+//! type's form is overwritten whole. It never fails, keeps no bytes, and looks at no other cell.
+//!
+//! # What each method leaves
+//!
+//! "Stars" and "zeros" are as long as the value; ⟂ is NULL, or what stands after it where the column is
+//! NOT NULL. `null` is ⟂ for every type, then as `redact`. Sources of the binary forms: the types' `send`
+//! functions in PostgreSQL's `utils/adt`.
+//!
+//! | type | `redact`, text | `redact`, binary | `keep_first`, `keep_last` |
+//! |---|---|---|---|
+//! | text, varchar, char, name, xml | stars | stars | letters and digits between the kept become stars |
+//! | int2, int4, int8, oid | zeros | 0 | the digits between become 0, the sign goes; binary alike |
+//! | numeric | zeros, point kept | 0 | as integers; digits after the point count too |
+//! | float4, float8 | zeros, point kept | 0 | as `redact` |
+//! | money | zeros, sign blank, currency kept | 0 | as `redact` |
+//! | bool | `f` | false | as `redact` |
+//! | uuid | zeros and hyphens | zeros | hexadecimal digits between become 0 |
+//! | bytea | `\x` and zeros | zeros | as `redact` |
+//! | date | ⟂ `2000-01-01` | 2000-01-01 | as `redact` |
+//! | time, timetz | ⟂ `00:00:00`, `00:00:00+00` | midnight, zone 0 | as `redact` |
+//! | timestamp | ⟂ `2000-01-01 00:00:00`, with `+00` where the value has a zone | the same moment | as `redact` |
+//! | interval | ⟂ `00:00:00` | 0 | as `redact` |
+//! | inet | `0.0.0.0`, `::` | the same, no netmask | as `redact` |
+//! | cidr | `0.0.0.0/0`, `::/0` | the same | as `redact` |
+//! | macaddr | zeros and separators | zeros | as `redact` |
+//! | json | a string of stars, `0` if of one byte | the same | as `redact` |
+//! | jsonb | as json | version byte, then as json | as `redact` |
+//! | bit | zeros | as many zero bits | as `redact` |
+//! | array | `{}` | no dimensions, the element's OID | as `redact` |
+//! | composite | ⟂ as many NULLs as fields | the same | as `redact` |
+//! | range, multirange | `empty`, `{}` | the same | as `redact` |
+//! | unknown | stars | ⟂ zeros | text as text; binary as `redact` |
+//!
+//! *Kept characters* are counted in letters and digits, and in every character outside ASCII; spaces and
+//! signs of ASCII are separators and stay. Where more than half of a value's characters would be kept, none
+//! is, separators neither. Text that is not UTF-8 becomes stars.
+//!
+//! # Values too large to be gathered
+//!
+//! [`RowMask::mask_part`] overwrites a value as its parts stream by, so the length stays and the method is
+//! `redact` by position. It differs from the table where that has another length: dates and times keep
+//! their ISO shape (`2000-01-01 00:00:00`), intervals their units, addresses their separators, an array is
+//! `{000}` of one element or in binary empty with bytes after it that decoders skip, a range `empty` with
+//! spaces after it, a composite `(***)`. Two have no valid value of the same length: a binary composite
+//! becomes one of no fields, and a binary multirange is not valid; both lose their content all the same.
+
+mod container;
+mod counts;
+mod keep;
+mod method;
+pub(crate) mod number;
+mod row;
+mod stamp;
+pub(crate) mod value;
+
+pub use counts::MaskCounts;
+pub use method::{Method, MethodError};
+pub use row::{ColumnSpec, RowMask};
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+pub(crate) const ALL_TYPES: [wire::value::ValueType; 27] = {
+    use wire::value::ValueType::*;
+    [
+        Array, Bit, Bool, Bytes, Cidr, Composite, Date, Float4, Float8, Inet, Int2, Int4, Int8, Interval, Json, Jsonb,
+        Macaddr, Money, Numeric, Oid, Range, Text, Time, Timetz, Timestamp, Unknown, Uuid,
+    ]
+};

@@ -1,0 +1,137 @@
+//! What masks and detectors do to the rows of one result, compiled once from its columns.
+//!
+//! A [`RowMask`] answers the row questions of [`wire::guard::Guard`]: which columns to look at, where in a
+//! batch to look, and what becomes of a cell or of a part of one. It is immutable, holds no bytes of any
+//! row, and is shared by all results with the same columns.
+
+use std::sync::Arc;
+
+use wire::guard::{CellOutcome, Treatment};
+use wire::value::{Encoding, ValueType};
+
+use super::counts::MaskCounts;
+use super::method::Method;
+use super::stamp::stamp;
+use super::value::{Shape, mask_value};
+use crate::detect::{DetectorSet, Hints};
+use crate::rule::RuleId;
+
+/// What one column of a result is, and what is asked for it.
+#[derive(Clone, Debug)]
+pub struct ColumnSpec {
+    /// The kind of its values.
+    pub value_type: ValueType,
+    /// How its cells are encoded in this result.
+    pub encoding: Encoding,
+    /// Whether a client may meet NULL in it: `false` only where the catalogue says NOT NULL.
+    pub nullable: bool,
+    /// The rule that masks every cell, and how.
+    pub mask: Option<(RuleId, Method)>,
+    /// The detectors that look at each cell. Where a mask stands too, the mask wins.
+    pub detectors: Option<Arc<DetectorSet>>,
+}
+
+impl ColumnSpec {
+    fn shape(&self) -> Shape {
+        Shape { value_type: self.value_type, encoding: self.encoding, nullable: self.nullable }
+    }
+}
+
+/// What masks and detectors do to the rows of one result.
+#[derive(Clone, Debug)]
+pub struct RowMask {
+    columns: Box<[ColumnSpec]>,
+    hints: Hints,
+    every_row: bool,
+}
+
+impl RowMask {
+    /// Compiles the columns of a result, in their order.
+    pub fn new(mut columns: Vec<ColumnSpec>) -> Self {
+        let mut hints = Hints::default();
+        for column in &mut columns {
+            if column.mask.is_some() {
+                column.detectors = None;
+            }
+            if let Some(detectors) = &column.detectors {
+                hints = hints | detectors.hints(column.value_type, column.encoding);
+            }
+        }
+        let every_row = columns.iter().any(|column| column.mask.is_some());
+        Self { columns: columns.into(), hints, every_row }
+    }
+
+    /// The columns, in their order; one under a mask has no detectors.
+    pub fn columns(&self) -> &[ColumnSpec] {
+        &self.columns
+    }
+
+    /// Whether no cell of any row can be changed: such rows need no plan.
+    pub fn is_idle(&self) -> bool {
+        !self.every_row && self.hints.is_empty()
+    }
+
+    /// What is to be done with the cells of a column; those past the last pass.
+    pub fn treatment(&self, column: usize) -> Treatment {
+        match self.columns.get(column) {
+            Some(ColumnSpec { mask: Some(_), .. }) => Treatment::Mask,
+            Some(ColumnSpec { detectors: Some(detectors), value_type, encoding, .. })
+                if !detectors.hints(*value_type, *encoding).is_empty() =>
+            {
+                Treatment::Detect
+            }
+            _ => Treatment::Pass,
+        }
+    }
+
+    /// Whether some column is masked in every row.
+    pub fn masks_every_row(&self) -> bool {
+        self.every_row
+    }
+
+    /// Appends offsets in `batch`, ascending, of which each value that a detector of the plan would find
+    /// contains one. The batch holds whole rows: a value that reaches over its ends may be missed. Offsets
+    /// that meet no value are common, in frame headers too.
+    pub fn candidates(&self, batch: &[u8], hits: &mut Vec<u32>) {
+        self.hints.scan(batch, hits);
+    }
+
+    /// Masks one whole cell that is not NULL, as the column asks for, and counts it if it was changed.
+    pub fn mask_cell(&self, column: usize, cell: &mut [u8], counts: &mut MaskCounts) -> CellOutcome {
+        let Some(spec) = self.columns.get(column) else { return CellOutcome::InPlace };
+        if let Some((rule, method)) = spec.mask {
+            counts.add(rule);
+            return mask_value(spec.shape(), method, cell);
+        }
+        match &spec.detectors {
+            Some(detectors) => detectors.scan_cell(spec.shape(), cell, counts),
+            None => CellOutcome::InPlace,
+        }
+    }
+
+    /// Overwrites part of a cell that was too large to be gathered, whatever it holds and whatever the
+    /// column's method: `part` lies at `offset` of a cell of `total_bytes`. The part with offset 0 counts
+    /// the cell: for its rule, and as oversized where more is lost than the rule asks for.
+    pub fn mask_part(
+        &self,
+        column: usize,
+        total_bytes: usize,
+        offset: usize,
+        part: &mut [u8],
+        counts: &mut MaskCounts,
+    ) {
+        let Some(spec) = self.columns.get(column) else { return };
+        if self.treatment(column) == Treatment::Pass {
+            return;
+        }
+        if offset == 0 {
+            if let Some((rule, _)) = spec.mask {
+                counts.add(rule);
+            }
+            if !matches!(spec.mask, Some((_, Method::Redact))) {
+                counts.add_oversized();
+            }
+        }
+        stamp(spec.value_type, spec.encoding, total_bytes, offset, part);
+    }
+}

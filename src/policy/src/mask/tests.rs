@@ -1,0 +1,1 @@
+//! The table of the module, cell by cell.
