@@ -59,9 +59,12 @@ pub enum Wait {
 /// What a send does when the socket's buffer is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendMode {
-    /// Takes what fits now and completes at once: with a short count, or `WouldBlock` if nothing fits.
+    /// Takes what fits now: all, a short count, or `WouldBlock` if nothing fits.
+    ///
+    /// Where all fits, that alone does not end the wait of a turn: [`Event::Sent`] comes with whatever
+    /// happens next. For the traffic of a session; not for last words before a shutdown.
     Try,
-    /// Waits inside the kernel until at least one byte fits.
+    /// Waits inside the kernel until at least one byte fits. Always ends the wait of a turn.
     Wait,
 }
 

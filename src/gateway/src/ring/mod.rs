@@ -9,9 +9,11 @@
 //!
 //! # One system call a turn
 //! With `IORING_SETUP_DEFER_TASKRUN` nothing completes outside `io_uring_enter`. A send of
-//! [`SendMode::Try`] carries `MSG_DONTWAIT`, so that it always completes while it is being submitted. When
-//! a turn may block and `s` such operations are queued, it asks for `s + 1` completions: the kernel sends,
-//! and sleeps until something else happens, without a return to user space in between. A test counts this.
+//! [`SendMode::Try`] that takes everything has no completion: the kernel sends, and sleeps until something
+//! else happens, without a return to user space in between. A short count does end the wait. (Counting the
+//! completions of sends and waiting for one more would sleep on short counts, with nobody to send the
+//! rest.) Tests count the system calls. The price: [`Event::Sent`] of such a send comes with the next turn
+//! that ends for another reason, so one who has to act on it uses [`SendMode::Wait`].
 //!
 //! # Why there is `unsafe` here
 //! The kernel reads and writes the memory of an operation after the call that queued it has returned, which
@@ -48,6 +50,7 @@ mod turn;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 pub use check::{HostProblem, check_host};
@@ -64,7 +67,7 @@ use pool::Pool;
 use queue::Queue;
 use sockets::Socket;
 use table::{Id, Table};
-use transmit::Vectors;
+use transmit::{Silent, Vectors};
 
 /// Names a socket that a [`Ring`] owns; stale, and then without effect, once the socket was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,8 +101,12 @@ pub struct Ring {
     listeners: Table<Listener>,
     files: FileOperations,
     mailbox: Mailbox,
-    /// Sockets whose receive ended because no buffer was free, first come first served.
-    starved: Vec<Id>,
+    /// Sockets whose receive ended because no buffer was free, in the order in which they are armed again.
+    starved: VecDeque<Id>,
+    /// Those of them that had not received a byte since they were armed: they go first.
+    unfed: Vec<Id>,
+    /// Sends that report only failure, in the order in which they were queued.
+    silent: VecDeque<Silent>,
     /// Memory of vectored sends, kept for the next one.
     #[expect(clippy::vec_box, reason = "the kernel holds their addresses while their owners move")]
     spare_vectors: Vec<Box<Vectors>>,

@@ -139,6 +139,14 @@ impl Outgoing {
         self.pieces.iter().map(|piece| self.bytes(piece))
     }
 
+    /// Bytes of the first `count` ranges.
+    pub(super) fn first_bytes(&self, count: usize) -> usize {
+        if self.pieces.len() <= count {
+            return self.len;
+        }
+        self.pieces.iter().take(count).map(|piece| piece.range.len()).sum()
+    }
+
     /// Forgets the first `count` bytes, which were sent, and drops every source of which nothing is left.
     pub fn advance(&mut self, count: usize) {
         debug_assert!(count <= self.len, "more was sent than there was");

@@ -1,7 +1,7 @@
 //! Submission and completion: entries queued, the kernel entered, completions copied out.
 //!
 //! Knows nothing of sockets. Counts what is in flight, so that the ring can be taken down safely, and how
-//! many queued entries are sure to complete while they are submitted, so that a turn can wait past them.
+//! many entries the kernel has taken, so that the fate of those that report only failure can be told.
 
 use std::collections::VecDeque;
 use std::io;
@@ -59,8 +59,8 @@ pub(super) struct Queue {
     door: Door,
     /// Entries that found the submission queue full and the kernel unwilling; they go first.
     backlog: VecDeque<squeue::Entry>,
-    /// Queued entries that complete during submission, whatever happens.
-    inline: u32,
+    /// Entries queued since the start; one is known by how many were queued before it.
+    queued: u64,
     /// Operations whose last completion has not been seen.
     in_flight: u64,
     /// Nothing more is taken: the ring is being dropped.
@@ -72,7 +72,7 @@ impl Queue {
     pub(super) fn new(entries: u32, buffers: u16) -> Result<Self, RingError> {
         let uring = build(entries, buffers).map_err(RingError::Setup)?;
         let door = Door::new(uring.as_raw_fd());
-        Ok(Self { uring, door, backlog: VecDeque::new(), inline: 0, in_flight: 0, closed: false, enters: 0 })
+        Ok(Self { uring, door, backlog: VecDeque::new(), queued: 0, in_flight: 0, closed: false, enters: 0 })
     }
 
     /// Offers the pool's buffers to the kernel.
@@ -102,10 +102,48 @@ impl Queue {
     /// Memory that the entry names stays valid, and as exclusive as the operation needs it, until the last
     /// completion with its user data was seen.
     pub(super) unsafe fn push(&mut self, entry: squeue::Entry) {
-        if self.closed {
-            return;
+        if !self.closed {
+            self.in_flight += 1;
+            // SAFETY: the caller's promise.
+            unsafe { self.place(entry) };
         }
-        self.in_flight += 1;
+    }
+
+    /// Like [`push`](Self::push), for an entry that the kernel finishes while it takes it, and that has a
+    /// completion only if it fails (`IOSQE_CQE_SKIP_SUCCESS`). Gives the entry's number: once
+    /// [`taken`](Self::taken) is above it and no completion came, it succeeded, and
+    /// [`settle`](Self::settle) must be called.
+    ///
+    /// # Safety
+    /// As for [`push`](Self::push); the operation ends with the call of `settle` too.
+    pub(super) unsafe fn push_silent(&mut self, entry: squeue::Entry) -> u64 {
+        let number = self.queued;
+        // SAFETY: the caller's promise.
+        unsafe { self.push(entry.flags(squeue::Flags::SKIP_SUCCESS)) };
+        number
+    }
+
+    /// Entries that the kernel has taken. All silent ones among them are finished; the failures are among
+    /// the completions, unless [`has_overflow`](Self::has_overflow).
+    pub(super) fn taken(&mut self) -> u64 {
+        let waiting = self.uring.submission().len() + self.backlog.len();
+        self.queued - u64::try_from(waiting).unwrap_or(self.queued)
+    }
+
+    /// Counts a silent entry as finished that had no completion.
+    pub(super) fn settle(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    /// Whether the kernel holds completions for which the shared queue had no room.
+    pub(super) fn has_overflow(&mut self) -> bool {
+        self.uring.submission().cq_overflow()
+    }
+
+    /// # Safety
+    /// As for [`push`](Self::push).
+    unsafe fn place(&mut self, entry: squeue::Entry) {
+        self.queued += 1;
         if !self.backlog.is_empty() {
             self.backlog.push_back(entry);
             return;
@@ -122,31 +160,27 @@ impl Queue {
         }
     }
 
-    /// Like [`push`](Self::push), for an entry that always completes during its submission.
-    ///
-    /// # Safety
-    /// As there.
-    pub(super) unsafe fn push_inline(&mut self, entry: squeue::Entry) {
-        // SAFETY: the caller's promise.
-        unsafe { self.push(entry) };
-        self.inline = self.inline.saturating_add(1);
-    }
-
     /// Asks the kernel to end one operation. Whether it could shows in that operation's own completion.
     ///
     /// By user data, which the kernel finds in a hash; by descriptor it would walk all operations.
     pub(super) fn cancel(&mut self, user_data: u64) {
-        let entry = opcode::AsyncCancel::new(user_data).build().user_data(Kind::Cancel.tag(0));
-        // SAFETY: the entry names no memory. Cancelling ends an operation early, after which its memory is
-        // still held until its completion was seen. The kernel handles the request when it is submitted.
-        unsafe { self.push_inline(entry) };
+        self.place_cancel(opcode::AsyncCancel::new(user_data).build());
     }
 
     /// Like [`cancel`](Self::cancel), for everything on the ring.
     fn cancel_all(&mut self) {
-        let entry = opcode::AsyncCancel2::new(CancelBuilder::any()).build().user_data(Kind::Cancel.tag(0));
-        // SAFETY: as in `cancel`.
-        unsafe { self.push_inline(entry) };
+        self.place_cancel(opcode::AsyncCancel2::new(CancelBuilder::any()).build());
+    }
+
+    /// Not counted as in flight: it names no memory, and its own success has no completion.
+    fn place_cancel(&mut self, entry: squeue::Entry) {
+        if self.closed {
+            return;
+        }
+        let entry = entry.user_data(Kind::Cancel.tag(0)).flags(squeue::Flags::SKIP_SUCCESS);
+        // SAFETY: the entry names no memory. Cancelling ends an operation early, after which its memory is
+        // still held until its completion was seen.
+        unsafe { self.place(entry) };
     }
 
     /// Submits everything and waits as told; one system call, or none when there is nothing to do.
@@ -170,24 +204,29 @@ impl Queue {
         if left.is_none() && queued == 0 && !overflow && !deferred {
             return Ok(());
         }
-        let want = if left.is_some() { self.inline.saturating_add(1) } else { 0 };
-        let result = self.enter(queued, want, left.flatten().as_ref());
-        match result {
-            Ok(()) => Ok(()),
-            Err(error) => match error.raw_os_error() {
-                // The deadline came; a signal came; the kernel is short of memory or completions have to be
-                // taken first. The entries not taken stay queued for the next turn.
-                Some(libc::ETIME | libc::EINTR | libc::EAGAIN | libc::EBUSY) => Ok(()),
-                _ => Err(error),
-            },
+        let want = u32::from(left.is_some());
+        match self.enter_with(queued, want, true, left.flatten().as_ref()) {
+            Err(error) if !passes(&error) => Err(error),
+            _ => Ok(()),
         }
     }
 
     /// Copies all completions out of the shared queue.
     pub(super) fn take_completions(&mut self, into: &mut Vec<cqueue::Entry>) {
         into.extend(self.uring.completion());
-        let last = into.iter().filter(|entry| !cqueue::more(entry.flags())).count();
+        let ended = |entry: &&cqueue::Entry| {
+            !cqueue::more(entry.flags()) && !matches!(Kind::of(entry.user_data()), Some((Kind::Cancel, _)))
+        };
+        let last = into.iter().filter(ended).count();
         self.in_flight = self.in_flight.saturating_sub(u64::try_from(last).unwrap_or(u64::MAX));
+    }
+
+    /// Lets the kernel move completions that had no room into the shared queue.
+    pub(super) fn flush_overflow(&mut self) -> io::Result<()> {
+        match self.enter_with(0, 0, true, None) {
+            Err(error) if !passes(&error) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Cancels everything and takes nothing more.
@@ -215,9 +254,7 @@ impl Queue {
             }
             let before = self.uring.submission().len();
             match self.submit() {
-                Err(error) if !matches!(error.raw_os_error(), Some(libc::EINTR | libc::EAGAIN | libc::EBUSY)) => {
-                    return Err(error);
-                }
+                Err(error) if !passes(&error) => return Err(error),
                 _ if self.uring.submission().len() == before => break,
                 _ => {}
             }
@@ -230,19 +267,17 @@ impl Queue {
         self.enter_with(queued, 0, false, None)
     }
 
-    fn enter(&mut self, queued: usize, want: u32, timeout: Option<&Timespec>) -> io::Result<()> {
-        self.enter_with(queued, want, true, timeout)
-    }
-
     fn enter_with(&mut self, queued: usize, want: u32, events: bool, timeout: Option<&Timespec>) -> io::Result<()> {
         self.enters += 1;
         let queued = u32::try_from(queued).unwrap_or(u32::MAX);
-        let result = self.door.enter(queued, want, events, timeout);
-        // Whatever was taken has completed, or was not counted. When the kernel took only some, how many
-        // inline ones are left is not known: none is the safe guess, a turn then returns early at worst.
-        self.inline = 0;
-        result.map(drop)
+        self.door.enter(queued, want, events, timeout).map(drop)
     }
+}
+
+/// Whether an error of `io_uring_enter(2)` passes by itself: the deadline came, a signal came, the kernel is
+/// short of memory, or completions have to be taken first. Entries not taken stay queued for the next turn.
+fn passes(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR | libc::EAGAIN | libc::EBUSY))
 }
 
 /// Sets up a ring with all that this module counts on; fails with `EINVAL` before Linux 6.1.

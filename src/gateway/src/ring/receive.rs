@@ -18,7 +18,6 @@ use io_uring::{cqueue, opcode};
 use super::event::{Event, ReceiveEnd};
 use super::pool::{BUFFER_GROUP, Pool};
 use super::queue::Kind;
-use super::sockets::Socket;
 use super::{Ring, SocketId};
 
 /// Where the receive of a socket is; see the module.
@@ -80,28 +79,25 @@ impl Ring {
         usize::from(self.pool.total())
     }
 
-    /// Arms starved receives, as many as there are free buffers, in the order in which they starved.
+    /// Arms starved receives, at most as many as there are free buffers.
+    ///
+    /// Those that were armed and got nothing come before all others, in their old order: one socket with
+    /// much to receive can take every free buffer before the next in the queue is looked at, and would do
+    /// so in every turn.
     pub(super) fn feed_starved(&mut self) {
-        let mut feed = usize::from(self.pool.free()).min(self.starved.len());
-        if feed == 0 {
-            return;
+        while let Some(id) = self.unfed.pop() {
+            self.starved.push_front(id);
         }
-        let mut starved = std::mem::take(&mut self.starved);
-        starved.retain(|id| {
+        let mut free = self.pool.free();
+        while free > 0 {
+            let Some(id) = self.starved.pop_front() else { return };
             // An entry is out of date when its socket was closed, stopped, or is armed already.
-            let Some(socket) = self.sockets.get(*id) else { return false };
-            if socket.receive != Receive::Starved {
-                return false;
+            if self.sockets.get(id).is_some_and(|socket| socket.receive == Receive::Starved) {
+                free -= 1;
+                self.counters.rearms += 1;
+                self.arm_receive(id.index);
             }
-            if feed == 0 {
-                return true;
-            }
-            feed -= 1;
-            self.counters.rearms += 1;
-            self.arm_receive(id.index);
-            false
-        });
-        self.starved = starved;
+        }
     }
 
     pub(super) fn receive_completed(&mut self, index: u32, result: i32, flags: u32, events: &mut Vec<Event>) {
@@ -115,6 +111,7 @@ impl Ring {
             && let Some(chunk) = chunk
         {
             self.counters.received += 1;
+            socket.fed = true;
             events.push(Event::Received { socket: socket_id, chunk });
         }
         if cqueue::more(flags) {
@@ -135,7 +132,11 @@ impl Ring {
                 self.counters.enobufs += 1;
                 if socket.receive_wanted {
                     socket.receive = Receive::Starved;
-                    self.starved.push(id);
+                    if socket.fed {
+                        self.starved.push_back(id);
+                    } else {
+                        self.unfed.push(id);
+                    }
                 }
             }
             Ending::End(end) => {
@@ -147,9 +148,9 @@ impl Ring {
 
     fn arm_receive(&mut self, index: u32) {
         let Some((_, socket)) = self.sockets.at(index) else { return };
-        let Socket { receive, .. } = socket;
-        debug_assert!(!receive.is_in_flight());
-        *receive = Receive::Armed;
+        debug_assert!(!socket.receive.is_in_flight());
+        socket.receive = Receive::Armed;
+        socket.fed = false;
         let entry = opcode::RecvMulti::new(socket.fd(), BUFFER_GROUP).build().user_data(Kind::Receive.tag(index));
         // SAFETY: the entry names no memory but the pool's, which stays while the ring does and whose
         // buffers are given out only after a completion named them.

@@ -23,6 +23,8 @@ pub(super) struct Socket {
     pub(super) receive: Receive,
     /// Whether the owner wants bytes; the receive is armed again as long as it does.
     pub(super) receive_wanted: bool,
+    /// Whether a byte was received since the receive was armed.
+    pub(super) fed: bool,
     pub(super) transmission: Option<Transmission>,
     /// The address of a connect in flight.
     connect: Option<Box<SockAddr>>,
@@ -46,6 +48,7 @@ impl Ring {
             descriptor,
             receive: Receive::Idle,
             receive_wanted: false,
+            fed: false,
             transmission: None,
             connect: None,
             closing: false,

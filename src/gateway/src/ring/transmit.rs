@@ -2,6 +2,13 @@
 //!
 //! One range goes out as `send`, several as `sendmsg` with an array of ranges. The list, and that array,
 //! belong to the socket's slot until the completion came; then the list goes back to its owner.
+//!
+//! # Sends without a completion
+//! A send of [`SendMode::Try`] has `MSG_DONTWAIT`, so the kernel never arms a poll for it
+//! (`REQ_F_NOWAIT` in `io_sendmsg_prep`): it is over when its entry was taken. It has
+//! `IOSQE_CQE_SKIP_SUCCESS` too, so that success is silent and does not end the wait of the turn that
+//! submits it; and `MSG_WAITALL`, which makes a short count a failure that does (`min_ret` in `io_send`).
+//! After each turn, what was taken and has no completion was sent whole.
 
 use std::io;
 
@@ -61,7 +68,12 @@ pub(super) struct Transmission {
     outgoing: Outgoing,
     vectors: Option<Box<Vectors>>,
     mode: SendMode,
+    /// Number of the entry of a silent send.
+    number: Option<u64>,
 }
+
+/// A silent send: its number, and the slot of its socket.
+pub(super) type Silent = (u64, u32);
 
 impl Transmission {
     /// Whether it may stay in flight after its submission.
@@ -85,9 +97,9 @@ impl Ring {
             return;
         }
         let fd = socket.fd();
-        let transmission = socket.transmission.insert(Transmission { outgoing, vectors: None, mode });
+        let transmission = socket.transmission.insert(Transmission { outgoing, vectors: None, mode, number: None });
         let flags = match mode {
-            SendMode::Try => libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT,
+            SendMode::Try => libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT | libc::MSG_WAITALL,
             SendMode::Wait => libc::MSG_NOSIGNAL,
         };
         let mut pieces = transmission.outgoing.pieces();
@@ -105,11 +117,14 @@ impl Ring {
         };
         let entry = entry.user_data(Kind::Send.tag(id.0.index));
         // SAFETY: the slot keeps the list (whose sources do not move and which nobody can reach) and the
-        // boxed array until the completion was seen. With MSG_DONTWAIT the kernel never arms a poll for a
-        // send (`REQ_F_NOWAIT`), so such an entry completes during its submission.
+        // boxed array until the completion was seen or the send was settled.
         unsafe {
             match mode {
-                SendMode::Try => self.queue.push_inline(entry),
+                SendMode::Try => {
+                    let number = self.queue.push_silent(entry);
+                    transmission.number = Some(number);
+                    self.silent.push_back((number, id.0.index));
+                }
                 SendMode::Wait => self.queue.push(entry),
             }
         }
@@ -119,6 +134,22 @@ impl Ring {
     #[must_use]
     pub fn is_sending(&self, id: SocketId) -> bool {
         self.sockets.get(id.0).is_some_and(|socket| socket.transmission.is_some())
+    }
+
+    /// Ends the silent sends that the kernel has taken and that have not failed. All completions of what
+    /// was taken must have been handled.
+    pub(super) fn settle_silent(&mut self, events: &mut Vec<Event>) {
+        let taken = self.queue.taken();
+        while let Some((number, index)) = self.silent.pop_front_if(|(number, _)| *number < taken) {
+            if let Some((_, socket)) = self.sockets.at(index)
+                && let Some(transmission) = &socket.transmission
+                && transmission.number == Some(number)
+            {
+                let sent = i32::try_from(transmission.outgoing.first_bytes(VECTORS).min(SEND_MAX)).unwrap_or(0);
+                self.queue.settle();
+                self.send_completed(index, sent, events);
+            }
+        }
     }
 
     pub(super) fn send_completed(&mut self, index: u32, result: i32, events: &mut Vec<Event>) {

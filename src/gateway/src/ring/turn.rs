@@ -1,10 +1,13 @@
 //! One turn of the loop, and the beginning and end of a ring.
 
+use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::Ring;
+use io_uring::cqueue;
+
 use super::event::{Counters, Event, RingConfig, RingError, RingStats, Wait};
 use super::notifier::Mailbox;
 use super::pool::Pool;
@@ -36,8 +39,10 @@ impl Ring {
             listeners: Table::new(),
             files: Table::new(),
             mailbox,
-            starved: Vec::new(),
+            starved: VecDeque::new(),
+            unfed: Vec::new(),
             spare_vectors: Vec::new(),
+            silent: VecDeque::new(),
             answers: Vec::new(),
             completions: Vec::new(),
             counters: Counters::default(),
@@ -58,26 +63,40 @@ impl Ring {
         self.feed_starved();
         let wait = if self.answers.is_empty() { wait } else { Wait::Poll };
         events.append(&mut self.answers);
-        let result = self.queue.turn(wait);
+        let mut result = self.queue.turn(wait);
         let mut completions = std::mem::take(&mut self.completions);
         self.queue.take_completions(&mut completions);
+        while result.is_ok() && self.queue.has_overflow() {
+            result = self.queue.flush_overflow();
+            self.queue.take_completions(&mut completions);
+        }
+        self.complete(&mut completions, events);
+        self.completions = completions;
+        result
+    }
+
+    fn complete(&mut self, completions: &mut Vec<cqueue::Entry>, events: &mut Vec<Event>) {
+        self.counters.completions += u64::try_from(completions.len()).unwrap_or(0);
+        // Sends first: room that they made is known before more comes in.
+        for completion in &*completions {
+            if let Some((Kind::Send, index)) = Kind::of(completion.user_data()) {
+                self.send_completed(index, completion.result(), events);
+            }
+        }
+        self.settle_silent(events);
         for completion in completions.drain(..) {
-            self.counters.completions += 1;
             let (result, flags) = (completion.result(), completion.flags());
             match Kind::of(completion.user_data()) {
                 Some((Kind::Accept, index)) => self.accept_completed(index, result, flags, events),
                 Some((Kind::Connect, index)) => self.connect_completed(index, result, events),
                 Some((Kind::Mailbox, _)) => self.mailbox_completed(flags, events),
                 Some((Kind::Receive, index)) => self.receive_completed(index, result, flags, events),
-                Some((Kind::Send, index)) => self.send_completed(index, result, events),
                 Some((kind @ (Kind::Sync | Kind::Write), index)) => self.file_completed(kind, index, result, events),
-                // Whether cancelling worked shows in the completion of what was cancelled.
-                Some((Kind::Cancel, _)) => {}
+                // Handled above. And whether cancelling worked shows in the completion of what was cancelled.
+                Some((Kind::Send | Kind::Cancel, _)) => {}
                 None => debug_assert!(false, "a completion that nobody asked for"),
             }
         }
-        self.completions = completions;
-        result
     }
 
     /// Counters since the start, and the buffers now.
