@@ -1,0 +1,139 @@
+# shellcheck shell=bash
+#
+# Runs the cases and appends a line to the samples for each run.
+# Sourced by scripts/bench; the columns are those of bench/src/sample.rs.
+
+# cpu_of NAME: user and system time of the process, all its threads, in milliseconds.
+cpu_of() {
+    local pid=${PIDS[$1]:-} stat fields
+    if [ -z "$pid" ]; then
+        echo '0 0'
+        return
+    fi
+    stat=$(<"/proc/$pid/stat")
+    # The command's name may hold spaces; what follows the last parenthesis does not.
+    read -ra fields <<<"${stat##*) }"
+    echo "$((fields[11] * 1000 / TICKS)) $((fields[12] * 1000 / TICKS))"
+}
+
+resident_bytes() { # PID
+    awk '/^VmRSS:/ { print $2 * 1024 }' "/proc/$1/status"
+}
+
+value() { # KEY: from `load`'s key=value line on standard input; 0 where it is absent
+    local found
+    found=$(sed -n "s/.*\b$1=\([0-9.]*\).*/\1/p" | head -n 1)
+    echo "${found:-0}"
+}
+
+begin_samples() {
+    TICKS=$(getconf CLK_TCK)
+    echo 'case,round,candidate,done,seconds,bytes,user_ms,system_ms,p50_us,p99_us,memory_bytes' >"$SAMPLES"
+}
+
+pgbench_at() { # PORT CLIENTS: a line as `load` prints it
+    local seconds=${RUN_SECONDS%.*} threads=$LOAD_THREADS
+    # pgbench counts whole seconds only.
+    [ "${seconds:-0}" -ge 1 ] || seconds=1
+    [ "$2" -ge "$threads" ] || threads=$2
+    timeout $((seconds + 60)) "${LOAD_CPUS[@]}" "$PG_BIN/pgbench" -h 127.0.0.1 -p "$1" -U trust_user -n -S -M prepared \
+        -c "$2" -j "$threads" -T "$seconds" bench >"$WORK/pgbench.out" 2>&1 || return 1
+    awk -v seconds="$seconds" '
+        /number of transactions actually processed:/ { done = $NF }
+        /number of failed transactions:/ { failed = $5 }
+        END { if (done == "" || failed > 0) exit 1; printf "done=%s seconds=%s\n", done, seconds }' "$WORK/pgbench.out"
+}
+
+load_at() { # PORT COMMAND [ARGS…]
+    local port=$1
+    shift
+    timeout $((${RUN_SECONDS%.*} + 60)) "${LOAD_CPUS[@]}" "$LOAD" --port "$port" "$@" 2>"$WORK/load.err"
+}
+
+drive() { # CASE PORT
+    case $1 in
+        point16) pgbench_at "$2" 16 ;;
+        point1) pgbench_at "$2" 1 ;;
+        rows) load_at "$2" rows --seconds "$RUN_SECONDS" --query 'SELECT * FROM wide_plain' ;;
+        rows_masked) load_at "$2" rows --seconds "$RUN_SECONDS" --query 'SELECT * FROM wide_masked' ;;
+        copy) load_at "$2" copy --seconds "$RUN_SECONDS" --relation wide_plain ;;
+        open16) load_at "$2" point --clients 16 --rate "$OPEN_RATE" --seconds "$RUN_SECONDS" --scale "$SCALE" ;;
+    esac
+}
+
+run_once() { # CASE ROUND CANDIDATE
+    local before after line
+    read -ra before <<<"$(cpu_of "$3")"
+    if ! line=$(drive "$1" "${PORTS[$3]}"); then
+        FAILED=$((FAILED + 1))
+        warn "$1 through $3 failed: $(tail -n 1 "$WORK/load.err" "$WORK/pgbench.out" 2>/dev/null | tr '\n' ' ')"
+        return 0
+    fi
+    read -ra after <<<"$(cpu_of "$3")"
+    printf '%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,0\n' "$1" "$2" "$3" "$(value 'done' <<<"$line")" "$(value seconds <<<"$line")" \
+        "$(value bytes <<<"$line")" $((after[0] - before[0])) $((after[1] - before[1])) \
+        "$(value p50_us <<<"$line")" "$(value p99_us <<<"$line")" >>"$SAMPLES"
+}
+
+rounds() {
+    local round case candidate
+    for round in $(seq "$ROUNDS"); do
+        step "Round $round of $ROUNDS"
+        for case in "${CASES[@]}"; do
+            [ "$case" != idle5000 ] || continue
+            for candidate in "${CANDIDATES[@]}"; do run_once "$case" "$round" "$candidate"; done
+            note "$case: $(summary "$case" "$round")"
+        done
+    done
+}
+
+summary() { # CASE ROUND: CPU of each candidate in this round
+    awk -F, -v case="$1" -v round="$2" '$1 == case && $2 == round && $7 + $8 > 0 {
+        printf "%s %.2f µs  ", $3, ($7 + $8) * 1000 / $4 }' "$SAMPLES"
+}
+
+# Memory is no matter of rounds: one fresh process each, its growth over many sessions.
+idle_sessions() {
+    local candidate port
+    start_server "$IDLE_SERVER"
+    settings "$IDLE_SERVER" max_connections=5200 shared_buffers=16MB
+    port=$(server_of "$IDLE_SERVER" PORT)
+    for candidate in "${CANDIDATES[@]}"; do
+        [ "$candidate" != direct ] || continue
+        step "$IDLE_SESSIONS idle sessions through $candidate"
+        start_proxy "$candidate" "$port"
+        if ! hold_sessions "$candidate"; then
+            FAILED=$((FAILED + 1))
+            warn "idle sessions through $candidate failed: $(tail -n 1 "$WORK/idle.err")"
+        fi
+        end_process idle
+        end_process "$candidate"
+    done
+}
+
+hold_sessions() { # CANDIDATE
+    local name=$1 before after fifo=$WORK/idle.hold
+    # One session first: what the process allocates once is not a session's.
+    "$LOAD" --port "${PORTS[$name]}" --database postgres idle 1 </dev/null >/dev/null 2>"$WORK/idle.err" || return 1
+    sleep 0.5
+    before=$(resident_bytes "${PIDS[$name]}")
+    rm -f "$fifo" "$WORK/idle.out"
+    mkfifo "$fifo"
+    exec 5<>"$fifo"
+    "${LOAD_CPUS[@]}" "$LOAD" --port "${PORTS[$name]}" --database postgres idle "$IDLE_SESSIONS" \
+        <"$fifo" >"$WORK/idle.out" 2>"$WORK/idle.err" 5>&- 6>&- &
+    PIDS[idle]=$!
+    for _ in $(seq 1800); do
+        [ ! -s "$WORK/idle.out" ] || break
+        kill -0 "${PIDS[idle]}" 2>/dev/null || break
+        sleep 0.1
+    done
+    sleep 1
+    after=$(resident_bytes "${PIDS[$name]}")
+    # The end of its standard input tells the load to let go.
+    exec 5>&-
+    [ -s "$WORK/idle.out" ] || return 1
+    note "$(cat "$WORK/idle.out"): $(((after - before) / IDLE_SESSIONS)) bytes each"
+    printf 'idle5000,1,%s,%s,%s,0,0,0,0,0,%s\n' "$name" "$IDLE_SESSIONS" "$(value seconds <"$WORK/idle.out")" \
+        $((after - before)) >>"$SAMPLES"
+}
