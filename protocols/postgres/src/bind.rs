@@ -1,0 +1,256 @@
+//! Reads a Bind message while it streams by, whatever its size.
+//!
+//! Kept are the names, up to [`limits::AUDIT_PARAMETERS`] parameters of which up to
+//! [`limits::AUDIT_PARAMETER_BYTES`] each, and the result formats at the end; nothing else is held. It may
+//! assume that the frame's length is known; it must never hold more than those limits.
+//!
+//! ```text
+//!   names (gathered by the caller) ─► formats ─► parameters (length, bytes)* ─► result formats ─► end
+//! ```
+//!
+//! Source: PostgreSQL manual, "Message Formats", Bind.
+
+use wire::cursor::Malformed;
+use wire::guard::Parameter;
+use wire::limits;
+use wire::value::Encoding;
+
+use crate::description::{self, Formats};
+
+/// Most entries that a list in Bind can have, by its 16-bit count.
+const LIST_LIMIT: usize = 65_535;
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    FormatCount,
+    Format { left: usize },
+    ParameterCount,
+    ParameterLength { left: usize },
+    Parameter { left: usize, bytes_left: usize, total: usize },
+    ResultCount,
+    Result { left: usize },
+    End,
+}
+
+/// What is read of one Bind after its names.
+#[derive(Debug)]
+pub(crate) struct BindReader {
+    step: Step,
+    /// A number that began in an earlier piece.
+    partial: [u8; 4],
+    partial_bytes: usize,
+    parameter_formats: Vec<Encoding>,
+    parameters: Vec<Parameter>,
+    parameter: Vec<u8>,
+    parameter_index: usize,
+    result_formats: Vec<Encoding>,
+}
+
+impl BindReader {
+    /// At the count of parameter formats, right after the names.
+    pub(crate) fn new() -> Self {
+        Self {
+            step: Step::FormatCount,
+            partial: [0; 4],
+            partial_bytes: 0,
+            parameter_formats: Vec::new(),
+            parameters: Vec::new(),
+            parameter: Vec::new(),
+            parameter_index: 0,
+            result_formats: Vec::new(),
+        }
+    }
+
+    /// Reads the next piece of the body.
+    ///
+    /// # Errors
+    /// [`Malformed`] on a format code or length that does not exist, or bytes past the end.
+    pub(crate) fn feed(&mut self, mut piece: &[u8]) -> Result<(), Malformed> {
+        while !piece.is_empty() {
+            match self.step {
+                Step::Parameter { left, bytes_left, total } => self.value(&mut piece, left, bytes_left, total),
+                Step::ParameterLength { left } => {
+                    let Some(number) = self.number::<4>(&mut piece) else { return Ok(()) };
+                    self.length(left, i32::from_be_bytes(number))?;
+                }
+                Step::End => return Err(Malformed { what: "Bind end" }),
+                _ => {
+                    let Some(number) = self.number::<2>(&mut piece) else { return Ok(()) };
+                    self.short(i16::from_be_bytes(number))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The parameters and result formats, once the whole body was read.
+    ///
+    /// # Errors
+    /// [`Malformed`] when the body ended early.
+    pub(crate) fn finish(self) -> Result<(Vec<Parameter>, Formats), Malformed> {
+        match self.step {
+            Step::End => Ok((self.parameters, Formats::from_codes(&self.result_formats))),
+            _ => Err(Malformed { what: "Bind end" }),
+        }
+    }
+
+    /// A big-endian number, over pieces if need be.
+    fn number<const N: usize>(&mut self, piece: &mut &[u8]) -> Option<[u8; N]> {
+        if self.partial_bytes == 0
+            && let Some((number, rest)) = piece.split_first_chunk::<N>()
+        {
+            *piece = rest;
+            return Some(*number);
+        }
+        while self.partial_bytes < N {
+            let (byte, rest) = piece.split_first()?;
+            if let Some(slot) = self.partial.get_mut(self.partial_bytes) {
+                *slot = *byte;
+            }
+            self.partial_bytes += 1;
+            *piece = rest;
+        }
+        self.partial_bytes = 0;
+        self.partial.first_chunk::<N>().copied()
+    }
+
+    fn short(&mut self, number: i16) -> Result<(), Malformed> {
+        // Counts are unsigned on the wire in PostgreSQL 13 and later for parameters; formats follow them.
+        let count = usize::from(u16::from_be_bytes(number.to_be_bytes())).min(LIST_LIMIT);
+        self.step = match self.step {
+            Step::FormatCount if count == 0 => Step::ParameterCount,
+            Step::FormatCount => Step::Format { left: count },
+            Step::Format { left } => {
+                self.parameter_formats.push(description::encoding(number)?);
+                if left > 1 { Step::Format { left: left - 1 } } else { Step::ParameterCount }
+            }
+            Step::ParameterCount => {
+                self.parameters.reserve_exact(count.min(limits::AUDIT_PARAMETERS));
+                Self::before_parameter(count)
+            }
+            Step::ResultCount if count == 0 => Step::End,
+            Step::ResultCount => Step::Result { left: count },
+            Step::Result { left } => {
+                self.result_formats.push(description::encoding(number)?);
+                if left > 1 { Step::Result { left: left - 1 } } else { Step::End }
+            }
+            other => other,
+        };
+        Ok(())
+    }
+
+    fn before_parameter(left: usize) -> Step {
+        if left == 0 { Step::ResultCount } else { Step::ParameterLength { left } }
+    }
+
+    fn length(&mut self, left: usize, length: i32) -> Result<(), Malformed> {
+        match usize::try_from(length) {
+            Ok(total) => {
+                self.step = Step::Parameter { left, bytes_left: total, total };
+                if total == 0 {
+                    self.keep(&[], 0);
+                    self.step = Self::before_parameter(left - 1);
+                }
+            }
+            Err(_) if length == -1 => {
+                if self.parameters.len() < limits::AUDIT_PARAMETERS {
+                    self.parameters.push(Parameter::Null);
+                }
+                self.parameter_index += 1;
+                self.step = Self::before_parameter(left - 1);
+            }
+            Err(_) => return Err(Malformed { what: "Bind parameter length" }),
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, piece: &mut &[u8], left: usize, bytes_left: usize, total: usize) {
+        let taken = piece.len().min(bytes_left);
+        let (value, rest) = piece.split_at(taken);
+        *piece = rest;
+        if taken == total {
+            self.keep(value, total);
+        } else {
+            if self.parameters.len() < limits::AUDIT_PARAMETERS {
+                let room = limits::AUDIT_PARAMETER_BYTES.saturating_sub(self.parameter.len());
+                self.parameter.extend_from_slice(value.get(..room).unwrap_or(value));
+            }
+            if taken < bytes_left {
+                self.step = Step::Parameter { left, bytes_left: bytes_left - taken, total };
+                return;
+            }
+            let whole = std::mem::take(&mut self.parameter);
+            self.keep(&whole, total);
+        }
+        self.step = Self::before_parameter(left - 1);
+    }
+
+    fn keep(&mut self, value: &[u8], total_bytes: usize) {
+        let index = self.parameter_index;
+        self.parameter_index += 1;
+        if self.parameters.len() >= limits::AUDIT_PARAMETERS {
+            return;
+        }
+        let encoding = match self.parameter_formats.as_slice() {
+            [] => Encoding::Text,
+            [all] => *all,
+            each => each.get(index).copied().unwrap_or(Encoding::Text),
+        };
+        let bytes = value.get(..limits::AUDIT_PARAMETER_BYTES).unwrap_or(value).into();
+        self.parameters.push(Parameter::Value { bytes, total_bytes, encoding });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &[u8] = b"\0\x02\0\0\0\x01\0\x03\0\0\0\x05hello\xff\xff\xff\xff\0\0\0\0\0\x02\0\x01\0\0";
+
+    #[test]
+    fn any_split_reads_the_same_parameters() {
+        let mut whole = BindReader::new();
+        whole.feed(BODY).unwrap();
+        let (parameters, formats) = whole.finish().unwrap();
+        assert_eq!(parameters.len(), 3);
+        assert_eq!(
+            parameters[0],
+            Parameter::Value { bytes: (*b"hello").into(), total_bytes: 5, encoding: Encoding::Text }
+        );
+        assert_eq!(parameters[1], Parameter::Null);
+        assert_eq!(formats.of(0), Some(Encoding::PgBinary));
+        for split in 0..=BODY.len() {
+            for second in split..=BODY.len() {
+                let mut reader = BindReader::new();
+                reader.feed(&BODY[..split]).unwrap();
+                reader.feed(&BODY[split..second]).unwrap();
+                reader.feed(&BODY[second..]).unwrap();
+                assert_eq!(reader.finish().unwrap(), (parameters.clone(), formats.clone()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_parameter_is_cut_and_its_length_kept() {
+        let mut body = b"\0\x01\0\x01\0\x01".to_vec();
+        body.extend_from_slice(&1000_u32.to_be_bytes());
+        body.extend_from_slice(&[7; 1000]);
+        body.extend_from_slice(b"\0\0");
+        let mut reader = BindReader::new();
+        for piece in body.chunks(100) {
+            reader.feed(piece).unwrap();
+        }
+        let (parameters, _) = reader.finish().unwrap();
+        let Parameter::Value { bytes, total_bytes, encoding } = &parameters[0] else { panic!("null") };
+        assert_eq!((bytes.len(), *total_bytes, *encoding), (256, 1000, Encoding::PgBinary));
+    }
+
+    #[test]
+    fn lies_about_lengths_are_malformed() {
+        for body in [&b"\0\0\0\0"[..], b"\0\x01\0\x05", b"\0\0\0\x01\xff\xff\xff\xfe", b"\0\0\0\0\0\0x"] {
+            let mut reader = BindReader::new();
+            let fed = reader.feed(body);
+            assert!(fed.is_err() || reader.finish().is_err(), "{body:?}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What of an ErrorResponse or NoticeResponse may pass when a mask concerns the statement behind it.
+//!
+//! Errors quote values: "Key (email)=(a@b.c) already exists", "invalid input syntax for type integer:
+//! \"4111…\"", whatever RAISE says. A scrubbed one keeps severity, SQLSTATE, names of objects and the
+//! place in the server's source; every field that can hold a value goes. It may assume nothing of the
+//! body; it must never pass a field it does not know.
+//!
+//! Source: PostgreSQL manual, "Error and Notice Message Fields".
+
+use memchr::memchr;
+
+use crate::frame;
+
+/// What a session needs to know of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Report {
+    /// `XX000` where the server named none.
+    pub(crate) sqlstate: [u8; 5],
+    /// Whether the server ends the session with it.
+    pub(crate) fatal: bool,
+}
+
+/// Iterates over the fields that are whole; a body cut in the middle of a field ends the list.
+struct Fields<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = (u8, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (code, rest) = self.rest.split_first()?;
+        if *code == 0 {
+            return None;
+        }
+        let end = memchr(0, rest)?;
+        let (text, rest) = rest.split_at_checked(end)?;
+        self.rest = rest.get(1..).unwrap_or_default();
+        Some((*code, text))
+    }
+}
+
+/// Reads SQLSTATE and severity.
+pub(crate) fn report(body: &[u8]) -> Report {
+    let mut sqlstate = *b"XX000";
+    let mut localized = false;
+    let mut plain = None;
+    for (code, text) in (Fields { rest: body }) {
+        match code {
+            b'C' => sqlstate = text.try_into().unwrap_or(sqlstate),
+            // V is never translated, but servers before 9.6 lack it.
+            b'S' => localized = is_fatal(text),
+            b'V' => plain = Some(is_fatal(text)),
+            _ => {}
+        }
+    }
+    Report { sqlstate, fatal: plain.unwrap_or(localized) }
+}
+
+fn is_fatal(severity: &[u8]) -> bool {
+    matches!(severity, b"FATAL" | b"PANIC")
+}
+
+/// Appends the report without anything that can hold a value. `kind` is its message type.
+pub(crate) fn scrubbed(out: &mut Vec<u8>, kind: u8, body: &[u8]) {
+    let Report { sqlstate, .. } = report(body);
+    frame::write(out, kind, |out| {
+        let mut told = false;
+        let fields = Fields { rest: body };
+        for (code, text) in fields {
+            match code {
+                b'S' | b'V' | b'C' | b'F' | b'L' | b'R' | b's' | b't' | b'c' | b'd' | b'n' => {
+                    out.push(code);
+                    out.extend_from_slice(text);
+                    out.push(0);
+                }
+                b'M' if !told => {
+                    told = true;
+                    message(out, sqlstate);
+                }
+                _ => {}
+            }
+        }
+        if !told {
+            message(out, sqlstate);
+        }
+        out.push(0);
+    });
+}
+
+fn message(out: &mut Vec<u8>, sqlstate: [u8; 5]) {
+    out.extend_from_slice(b"MSQLSTATE ");
+    out.extend(sqlstate.iter().filter(|byte| **byte != 0));
+    out.extend_from_slice(b": details are withheld because a mask applies\0");
+}
+
+/// The command tag of CommandComplete.
+pub(crate) fn tag(body: &[u8]) -> Option<&[u8]> {
+    body.strip_suffix(&[0]).filter(|tag| memchr(0, tag).is_none())
+}
+
+/// Rows that a command tag counts; 0 where it counts none.
+pub(crate) fn rows_of_tag(tag: &[u8]) -> u64 {
+    let digits = tag.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+    if digits.is_empty() || digits.len() == tag.len() {
+        return 0;
+    }
+    digits
+        .iter()
+        .try_fold(0_u64, |rows, byte| match byte {
+            b'0'..=b'9' => rows.checked_mul(10)?.checked_add(u64::from(byte - b'0')),
+            _ => None,
+        })
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Header;
+
+    const BODY: &[u8] = b"SERROR\0VERROR\0C23505\0Mduplicate key value SECRET\0DKey (a)=(SECRET) exists.\0\
+HSECRET\0WSECRET\0qSECRET\0p3\0P4\0spublic\0tt\0cc\0dtext\0nt_pkey\0Fnbt.c\0L12\0R_bt\0\0";
+
+    #[test]
+    fn a_scrubbed_error_keeps_names_and_loses_values() {
+        let mut out = Vec::new();
+        scrubbed(&mut out, b'E', BODY);
+        let text = String::from_utf8(out.clone()).unwrap();
+        assert!(!text.contains("SECRET"), "{text:?}");
+        for kept in ["C23505\0", "spublic\0", "tt\0", "nt_pkey\0", "SERROR\0", "R_bt\0", "dtext\0"] {
+            assert!(text.contains(kept), "{kept:?}");
+        }
+        let header = Header::peek(&out).unwrap().unwrap();
+        assert_eq!(header.total(), out.len());
+    }
+
+    #[test]
+    fn a_cut_error_is_scrubbed_too() {
+        let mut out = Vec::new();
+        scrubbed(&mut out, b'E', &BODY[..40]);
+        assert!(!out.windows(6).any(|window| window == b"SECRET"));
+    }
+
+    #[test]
+    fn severity_and_code_are_read() {
+        assert_eq!(report(BODY), Report { sqlstate: *b"23505", fatal: false });
+        assert!(report(b"SFATAL\0VFATAL\0C57P01\0\0").fatal);
+        assert!(!report(b"SFATAL\0VERROR\0\0").fatal);
+        assert!(report(b"SPANIC\0\0").fatal);
+        assert_eq!(report(b"").sqlstate, *b"XX000");
+    }
+
+    #[test]
+    fn tags_count_rows() {
+        assert_eq!(rows_of_tag(b"SELECT 5"), 5);
+        assert_eq!(rows_of_tag(b"INSERT 0 12"), 12);
+        assert_eq!(rows_of_tag(b"CREATE TABLE"), 0);
+        assert_eq!(rows_of_tag(b"5"), 0);
+        assert_eq!(rows_of_tag(b"SELECT 99999999999999999999999"), 0);
+    }
+}
