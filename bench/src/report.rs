@@ -1,0 +1,253 @@
+//! From samples to a report: ratios within a round, their median and spread, and which goals are met.
+//!
+//! A ratio is only ever taken between runs of the same round: the machine drifts, and a round is short enough
+//! for both to have met the same machine. What is lost is printed as lost.
+
+use std::fmt::{self, Write};
+
+use crate::sample::Sample;
+
+/// What a goal is about.
+#[derive(Clone, Copy, Debug)]
+pub enum Goal {
+    /// CPU of the gateway against a peer's, for the same work in the same round.
+    Cpu {
+        /// The case.
+        case: &'static str,
+        /// Against whom.
+        peer: &'static str,
+        /// The ratio must not be above this.
+        at_most: f64,
+    },
+    /// The gateway's resident memory for each idle session, in bytes.
+    Memory {
+        /// The case.
+        case: &'static str,
+        /// Bytes for a session must not be above this.
+        at_most: f64,
+    },
+}
+
+/// The goals.
+pub const GOALS: [Goal; 7] = [
+    Goal::Cpu { case: "point16", peer: "haproxy", at_most: 1.00 },
+    Goal::Cpu { case: "point16", peer: "pgbouncer", at_most: 1.10 },
+    Goal::Cpu { case: "point1", peer: "haproxy", at_most: 1.10 },
+    Goal::Cpu { case: "rows", peer: "haproxy", at_most: 1.20 },
+    Goal::Cpu { case: "rows", peer: "pgbouncer", at_most: 0.85 },
+    Goal::Cpu { case: "rows_masked", peer: "haproxy", at_most: 1.30 },
+    Goal::Memory { case: "idle5000", at_most: 8192.0 },
+];
+
+/// What each case does, in the report's words.
+const CASES: [(&str, &str); 7] = [
+    ("point16", "point query, prepared, 16 clients"),
+    ("point1", "point query, prepared, 1 client"),
+    ("rows", "result of 100,000 rows, no masked column"),
+    ("rows_masked", "the same result, one column redacted by Wiregate"),
+    ("copy", "COPY OUT of 100,000 rows, no masked column"),
+    ("open16", "point query at a fixed rate, 16 clients"),
+    ("idle5000", "idle authenticated sessions"),
+];
+
+const GATEWAY: &str = "wiregate";
+
+/// Median and extremes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    /// The least.
+    pub min: f64,
+    /// The middle one, or the mean of the middle two.
+    pub median: f64,
+    /// The greatest.
+    pub max: f64,
+    /// How many.
+    pub count: usize,
+}
+
+/// Median and extremes of `values`; `None` when there are none.
+#[must_use]
+pub fn spread(mut values: Vec<f64>) -> Option<Spread> {
+    values.sort_by(f64::total_cmp);
+    let (min, max) = (*values.first()?, *values.last()?);
+    let upper = values.len() / 2;
+    let lower = (values.len() - 1) / 2;
+    Some(Spread { min, median: f64::midpoint(values[lower], values[upper]), max, count: values.len() })
+}
+
+/// The ratios of `figure` between the runs of `left` and `right` in the same round of `case`.
+#[must_use]
+pub fn ratios(
+    samples: &[Sample],
+    case: &str,
+    left: &str,
+    right: &str,
+    figure: fn(&Sample) -> Option<f64>,
+) -> Option<Spread> {
+    let of = |candidate: &str, round: Option<u32>| {
+        samples
+            .iter()
+            .filter(|sample| sample.case == case && sample.candidate == candidate)
+            .filter(|sample| round.is_none_or(|round| sample.round == round))
+            .collect::<Vec<_>>()
+    };
+    let values = of(left, None).into_iter().filter_map(|sample| {
+        let other = of(right, Some(sample.round)).into_iter().next().and_then(figure)?;
+        let own = figure(sample)?;
+        (other > 0.0).then_some(own / other)
+    });
+    spread(values.collect())
+}
+
+/// Writes the goals' table and the figures' table as Markdown.
+///
+/// # Errors
+/// When `out` fails.
+pub fn tables(out: &mut impl Write, samples: &[Sample]) -> fmt::Result {
+    writeln!(out, "| work | measured | goal | median | min – max | rounds | |")?;
+    writeln!(out, "|---|---|---|---|---|---|---|")?;
+    for goal in &GOALS {
+        goal_row(out, samples, goal)?;
+    }
+    writeln!(out)?;
+    writeln!(
+        out,
+        "| work | through | CPU per operation | user / system | against HAProxy | operations per second | MB/s | p50 | p99 |"
+    )?;
+    writeln!(out, "|---|---|---|---|---|---|---|---|---|")?;
+    for (case, title) in CASES {
+        for candidate in candidates(samples, case) {
+            figure_row(out, samples, case, title, candidate)?;
+        }
+    }
+    Ok(())
+}
+
+fn goal_row(out: &mut impl Write, samples: &[Sample], goal: &Goal) -> fmt::Result {
+    let (case, measured, limit, spread, decimals) = match *goal {
+        Goal::Cpu { case, peer, at_most } => {
+            let spread = ratios(samples, case, GATEWAY, peer, Sample::cpu_us);
+            (case, format!("CPU, {GATEWAY} ÷ {peer}"), at_most, spread, 2)
+        }
+        Goal::Memory { case, at_most } => {
+            let own = samples.iter().filter(|sample| sample.case == case && sample.candidate == GATEWAY);
+            let spread = spread(own.filter_map(Sample::memory_each).collect());
+            (case, "resident bytes per session".to_owned(), at_most, spread, 0)
+        }
+    };
+    write!(out, "| {} | {measured} | ≤ {limit:.decimals$} |", title(case))?;
+    match spread {
+        Some(Spread { min, median, max, count }) => {
+            let verdict = if median <= limit { "met" } else { "**missed**" };
+            writeln!(out, " {median:.decimals$} | {min:.decimals$} – {max:.decimals$} | {count} | {verdict} |")
+        }
+        None => writeln!(out, " | | 0 | not measured |"),
+    }
+}
+
+fn figure_row(out: &mut impl Write, samples: &[Sample], case: &str, title: &str, candidate: &str) -> fmt::Result {
+    let runs: Vec<&Sample> =
+        samples.iter().filter(|sample| sample.case == case && sample.candidate == candidate).collect();
+    let median = |figure: &dyn Fn(&Sample) -> Option<f64>| {
+        spread(runs.iter().filter_map(|sample| figure(sample)).collect()).map(|spread| spread.median)
+    };
+    let positive = |value: f64| (value > 0.0).then_some(value);
+    if let Some(bytes) = median(&Sample::memory_each) {
+        return writeln!(out, "| {title} | {candidate} | {bytes:.0} resident bytes each | | | | | | |");
+    }
+    let cpu = median(&|sample| sample.cpu_us().and_then(positive));
+    let parts = cpu.and_then(|_| {
+        let user = median(&|sample| Some(sample.user_ms * 1000.0 / sample.done))?;
+        let system = median(&|sample| Some(sample.system_ms * 1000.0 / sample.done))?;
+        Some(format!("{} / {}", time(user), time(system)))
+    });
+    let against = ratios(samples, case, candidate, "haproxy", |sample| sample.cpu_us().filter(|value| *value > 0.0));
+    let rate = median(&|sample| positive(sample.done / sample.seconds));
+    let megabytes = median(&|sample| positive(sample.bytes / sample.seconds / 1e6));
+    let p50 = median(&|sample| positive(sample.p50_us));
+    let p99 = median(&|sample| positive(sample.p99_us));
+    writeln!(
+        out,
+        "| {title} | {candidate} | {} | {} | {} | {} | {} | {} | {} |",
+        cpu.map(time).unwrap_or_default(),
+        parts.unwrap_or_default(),
+        against.map(|spread| format!("{:.2}", spread.median)).unwrap_or_default(),
+        rate.map(|value| format!("{value:.0}")).unwrap_or_default(),
+        megabytes.map(|value| format!("{value:.0}")).unwrap_or_default(),
+        p50.map(time).unwrap_or_default(),
+        p99.map(time).unwrap_or_default(),
+    )
+}
+
+fn title(case: &str) -> &str {
+    CASES.iter().find(|(name, _)| *name == case).map_or(case, |(_, title)| title)
+}
+
+/// The candidates of a case in the order of their first run.
+fn candidates<'a>(samples: &'a [Sample], case: &str) -> Vec<&'a str> {
+    let mut names: Vec<&str> = Vec::new();
+    for sample in samples.iter().filter(|sample| sample.case == case) {
+        if !names.contains(&sample.candidate.as_str()) {
+            names.push(&sample.candidate);
+        }
+    }
+    names
+}
+
+/// A time given in microseconds, in the unit that reads best.
+fn time(microseconds: f64) -> String {
+    if microseconds >= 1000.0 { format!("{:.1} ms", microseconds / 1000.0) } else { format!("{microseconds:.1} µs") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(case: &str, round: u32, candidate: &str, cpu_ms: f64) -> Sample {
+        Sample {
+            case: case.into(),
+            round,
+            candidate: candidate.into(),
+            done: 1000.0,
+            seconds: 1.0,
+            bytes: 0.0,
+            user_ms: 0.0,
+            system_ms: cpu_ms,
+            p50_us: 0.0,
+            p99_us: 0.0,
+            memory_bytes: 0.0,
+        }
+    }
+
+    #[test]
+    fn the_median_of_an_even_number_is_the_mean_of_the_middle() {
+        let spread = spread(vec![4.0, 1.0, 3.0, 2.0]).unwrap();
+        assert_eq!((spread.min, spread.median, spread.max, spread.count), (1.0, 2.5, 4.0, 4));
+        assert_eq!(super::spread(Vec::new()), None);
+    }
+
+    #[test]
+    fn ratios_are_taken_within_a_round_only() {
+        // The machine is twice as slow in the second round; a median of all runs would show 1.5 and 0.75.
+        let samples = [
+            sample("rows", 1, "haproxy", 10.0),
+            sample("rows", 1, "wiregate", 11.0),
+            sample("rows", 2, "haproxy", 20.0),
+            sample("rows", 2, "wiregate", 22.0),
+            sample("rows", 3, "wiregate", 99.0),
+        ];
+        let spread = ratios(&samples, "rows", "wiregate", "haproxy", Sample::cpu_us).unwrap();
+        assert_eq!(spread.count, 2);
+        assert!((spread.min - 1.1).abs() < 1e-9 && (spread.max - 1.1).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_missed_goal_is_printed_as_missed_and_an_unmeasured_one_as_unmeasured() {
+        let samples = [sample("rows", 1, "haproxy", 10.0), sample("rows", 1, "wiregate", 13.0)];
+        let mut out = String::new();
+        tables(&mut out, &samples).unwrap();
+        let line = |needle: &str| out.lines().find(|line| line.contains(needle)).unwrap();
+        assert!(line("wiregate ÷ haproxy | ≤ 1.20").contains("1.30 | 1.30 – 1.30 | 1 | **missed**"));
+        assert!(line("≤ 8192").contains("not measured"));
+    }
+}
