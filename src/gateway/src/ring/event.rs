@@ -62,7 +62,8 @@ pub enum SendMode {
     /// Takes what fits now: all, a short count, or `WouldBlock` if nothing fits.
     ///
     /// Where all fits, that alone does not end the wait of a turn: [`Event::Sent`] comes with whatever
-    /// happens next. For the traffic of a session; not for last words before a shutdown.
+    /// happens next. For the traffic of a session. Where something waits for this send to end (a shutdown
+    /// behind last words, a peer that was throttled), use [`SendMode::Wait`].
     Try,
     /// Waits inside the kernel until at least one byte fits. Always ends the wait of a turn.
     Wait,

@@ -141,3 +141,17 @@ fn a_shortage_of_descriptors_is_reported_once_and_accepting_can_be_started_again
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
+
+#[test]
+fn more_connections_than_completions_fit_are_all_accepted() {
+    let mut rig = Rig::with_entries(1, 1, 1024);
+    let (id, address) = listener(&mut rig);
+    let theirs: Vec<_> = (0..100).map(|_| TcpStream::connect(address).unwrap()).collect();
+    rig.ring.start_accept(id);
+    let mut peers: Vec<_> = (0..100).map(|_| accepted(&mut rig, id).peer_addr().unwrap()).collect();
+    let mut expected: Vec<_> = theirs.iter().map(|stream| stream.local_addr().unwrap()).collect();
+    peers.sort();
+    expected.sort();
+    assert_eq!(peers, expected);
+    rig.finish();
+}

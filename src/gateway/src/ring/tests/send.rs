@@ -298,3 +298,36 @@ fn more_sends_than_the_queue_has_room_for_are_all_made() {
     }
     rig.finish();
 }
+
+/// A failure that the kernel keeps for want of room must not pass for the silence of success.
+#[test]
+fn failures_that_overflow_the_completion_queue_are_all_reported() {
+    let mut rig = Rig::with_entries(1, 1, 1024);
+    let mut sockets = Vec::new();
+    for number in 0..200 {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let broken = number % 5 != 0;
+        let peer = if broken { None } else { Some(theirs) };
+        sockets.push((rig.ring.adopt(ours.into()), peer));
+    }
+    for (socket, _) in &sockets {
+        rig.ring.send(*socket, heap(b"hello"), SendMode::Try);
+    }
+    let mut events = Vec::new();
+    for _ in 0..1000 {
+        rig.ring.turn(Wait::Poll, &mut events).unwrap();
+    }
+    assert_eq!(events.len(), sockets.len());
+    for event in events {
+        let Event::Sent { socket, result, .. } = event else { panic!("{event:?}") };
+        let (_, peer) = sockets.iter().find(|(of, _)| *of == socket).unwrap();
+        assert_eq!(
+            result.map_err(|error| error.kind()),
+            if peer.is_some() { Ok(5) } else { Err(ErrorKind::BrokenPipe) }
+        );
+    }
+    for (socket, _) in &sockets {
+        rig.ring.close(*socket);
+    }
+    rig.finish();
+}
