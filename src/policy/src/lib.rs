@@ -1,7 +1,9 @@
 //! Statement to verdict, columns to mask plan, value to masked value; and the config file that says so.
 #![forbid(unsafe_code)]
 
+pub mod catalogue;
 pub mod config;
+pub mod decide;
 pub mod detect;
 pub mod mask;
 pub mod rule;

@@ -58,6 +58,13 @@ impl ColumnPattern {
         }
     }
 
+    /// Whether the pattern names this very table.
+    #[must_use]
+    pub fn names_table(&self, table: &str) -> bool {
+        let named = matches!(&self.table, Part::Name(name) if **name == *table);
+        named || self.either.as_deref() == Some(table)
+    }
+
     /// The name of the column; `None` for any.
     #[must_use]
     pub fn column(&self) -> Option<&str> {

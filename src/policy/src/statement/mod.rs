@@ -1,3 +1,210 @@
 //! A statement's text to what it does and whether it may.
+//!
+//! [`judge()`] is the one entry. The order inside: our lexer ([`crate::sql`]) gives tokens; [`carriers`] gives the
+//! kinds of each statement by its keywords; queries and data changes get a tree and [`tree`] says what they
+//! touch; `reach` says whether that can be masked data; `verdict` goes through the rules. What one
+//! step cannot read is an outcome of its own (`unparsed`), never a guess.
+//!
+//! What is known to be out of sight: triggers, column defaults, casts and check constraints that call
+//! functions of the users; rules on tables.
 
+mod carriers;
+pub mod copy;
+mod judge;
 pub mod kind;
+mod opaque;
+mod parameters;
+mod predicates;
+pub(crate) mod projection;
+mod reach;
+mod tokens;
+pub(crate) mod tree;
+mod verdict;
+
+use core::ops::Range;
+
+use wire::guard::Denial;
+
+pub use judge::{judge, judge_function_call, judge_unread};
+pub use projection::Item;
+pub use tree::{Name, RelationUse};
+
+use crate::rule::RuleId;
+use copy::Copy;
+use kind::{Kind, KindSet};
+
+/// What decides how a text is to be read, apart from the text. Part of the key of a cached judgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SqlContext {
+    /// The session's `standard_conforming_strings`, as the server reported it.
+    pub standard_conforming_strings: bool,
+    /// The session's `client_encoding`, as the server reported it.
+    pub encoding: ClientEncoding,
+}
+
+impl Default for SqlContext {
+    /// As PostgreSQL has it when nobody changed it.
+    fn default() -> Self {
+        Self { standard_conforming_strings: true, encoding: ClientEncoding::Utf8 }
+    }
+}
+
+/// What a session's encoding means for reading its texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ClientEncoding {
+    /// Every ASCII byte is that character, others may be anything: `LATIN1`, `EUC_JP`, `SQL_ASCII` …
+    AsciiSafe,
+    /// An ASCII byte may be the second half of a character, so tokens cannot be told: `SJIS`, `BIG5`, `GBK`,
+    /// `UHC`, `GB18030`, `JOHAB`, `SHIFT_JIS_2004`.
+    Unsafe,
+    /// `UTF8`
+    Utf8,
+}
+
+impl ClientEncoding {
+    /// The encoding of a name as `client_encoding` reports it. A name that is not known is unsafe.
+    #[must_use]
+    pub fn named(name: &[u8]) -> Self {
+        opaque::encoding(name)
+    }
+}
+
+/// Whether a built-in function shows data that is not in its arguments.
+pub(crate) fn shows_more_than_arguments(name: &str) -> bool {
+    opaque::is_opaque(name)
+}
+
+/// Whether a statement can get at masked data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It cannot.
+    No,
+    /// It cannot be told: a function of the users, a relation that the catalogue does not know.
+    Unknown,
+    /// It names a relation that this rule masks.
+    Yes(RuleId),
+}
+
+/// What becomes of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// It may run.
+    Allow,
+    /// It may not.
+    Deny(Refusal),
+}
+
+/// Why a text may not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The rule of the config; `None` where the statement cannot be read or would copy masked data.
+    pub rule: Option<RuleId>,
+    /// The rule's name, or a fixed name such as `unparsed` for audit and metrics.
+    pub name: Box<str>,
+    /// What the client is told.
+    pub denial: Denial,
+}
+
+/// One statement of a text.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The kind of its first words.
+    pub kind: Kind,
+    /// All its kinds, with those of statements inside it.
+    pub kinds: KindSet,
+    /// Its bytes in the text.
+    pub range: Range<usize>,
+    /// The relations that it names; empty where it has no tree.
+    pub relations: Box<[RelationUse]>,
+    /// The functions that it calls by name; empty where it has no tree.
+    pub functions: Box<[Name]>,
+    /// Whether every UPDATE and DELETE in it has a WHERE.
+    pub has_where: bool,
+    /// Whether all of it was read.
+    pub read: Read,
+    /// What its outermost query shows; `None` where it cannot be told.
+    pub projection: Option<Box<[Item]>>,
+    /// Whether UNION, INTERSECT or EXCEPT stands in it: then an origin may be that of one branch only.
+    pub set_operation: bool,
+    /// What a COPY copies.
+    pub copy: Option<Copy>,
+    /// The one table that its outermost query reads, where it reads just one, by name.
+    pub single_table: Option<Name>,
+}
+
+/// How much of a statement was understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// By its keywords; it holds no query.
+    Command,
+    /// It may run what cannot be seen, for this reason.
+    Opaque(&'static str),
+    /// By its tree.
+    Tree,
+    /// Not, for this reason.
+    Unread(&'static str),
+}
+
+/// Bind parameters that are compared with masked columns, or stored in them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MaskedParameters {
+    /// All of them: it cannot be told which.
+    All,
+    /// These numbers, from 1, sorted; usually none.
+    These(Box<[u16]>),
+}
+
+impl MaskedParameters {
+    /// Whether a parameter, counted from 1, must not be written to the audit.
+    #[must_use]
+    pub fn contains(&self, number: u16) -> bool {
+        match self {
+            Self::All => true,
+            Self::These(numbers) => numbers.binary_search(&number).is_ok(),
+        }
+    }
+}
+
+/// What is known of a text, for one user's rules. Immutable: share it.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// The statements of the text, in order.
+    pub parts: Box<[Part]>,
+    /// Whether it may run. One refused statement refuses the whole text.
+    pub ruling: Ruling,
+    /// Whether it can get at data that is masked for the user.
+    pub reach: Reach,
+    /// Parameters that the audit must not show.
+    pub masked_parameters: MaskedParameters,
+    /// Whether a newer catalogue could change this judgement: it names a relation or function that the
+    /// catalogue does not know, or there is none. Ask again after loading once; then take what comes.
+    pub catalogue_wanted: bool,
+    /// Whether it changes relations or functions, so that the catalogue is out of date once it ran.
+    pub changes_catalogue: bool,
+    /// Whether some rule may change its results: where not, descriptions and rows pass unread.
+    pub wants_columns: bool,
+}
+
+impl Judgement {
+    /// All kinds of all statements, for the audit.
+    #[must_use]
+    pub fn kinds(&self) -> KindSet {
+        self.parts.iter().fold(KindSet::EMPTY, |all, part| all.union(part.kinds))
+    }
+
+    /// Every relation that the text names, for the audit.
+    pub fn relations(&self) -> impl Iterator<Item = &RelationUse> {
+        self.parts.iter().flat_map(|part| &part.relations)
+    }
+
+    /// An estimate of the memory that it holds, in bytes, for caches bounded by bytes.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let part = |part: &Part| {
+            core::mem::size_of::<Part>()
+                + 64 * (part.relations.len() + part.functions.len())
+                + 128 * part.projection.as_ref().map_or(0, |items| items.len())
+        };
+        core::mem::size_of::<Self>() + self.parts.iter().map(part).sum::<usize>()
+    }
+}

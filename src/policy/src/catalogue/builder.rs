@@ -1,0 +1,130 @@
+//! From the rows of [`super::QUERY`] to a [`Catalogue`].
+//!
+//! Rows come from a server and may be anything; a row that does not fit makes the whole catalogue invalid,
+//! because a mask must not rest on half of it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::query::RESULTS;
+use super::{Catalogue, Column, Relation, types};
+
+/// Why the rows give no catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CatalogueError {
+    /// The result whose row was wrong, or that brought none.
+    pub result: usize,
+}
+
+impl core::fmt::Display for CatalogueError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "the server's catalogue does not read: result {} of the catalogue query", self.result)
+    }
+}
+
+impl core::error::Error for CatalogueError {}
+
+/// Gathers the rows.
+#[derive(Debug, Default)]
+pub struct CatalogueBuilder {
+    relations: BTreeMap<u32, Relation>,
+    columns: BTreeMap<(u32, i16), Column>,
+    depends: HashMap<u32, Vec<(u32, i16)>>,
+    definitions: Vec<(u32, Box<str>)>,
+    inherits: Vec<(u32, u32)>,
+    built_in_functions: HashSet<Box<str>>,
+    user_functions: HashSet<Box<str>>,
+    calling_views: HashSet<u32>,
+    user_operators: HashSet<Box<str>>,
+    seen: [bool; RESULTS],
+    wrong: Option<usize>,
+}
+
+impl CatalogueBuilder {
+    /// Nothing gathered yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes one row of the `result`-th statement, in text format.
+    pub fn row(&mut self, result: usize, cells: &[Option<&[u8]>]) {
+        let taken = self.take(result, cells);
+        if let Some(seen) = self.seen.get_mut(result) {
+            *seen = true;
+        }
+        if taken.is_none() {
+            self.wrong.get_or_insert(result);
+        }
+    }
+
+    fn take(&mut self, result: usize, cells: &[Option<&[u8]>]) -> Option<()> {
+        let text = |index: usize| cells.get(index).copied().flatten().and_then(|cell| core::str::from_utf8(cell).ok());
+        let oid = |index: usize| text(index)?.parse::<u32>().ok();
+        let number = |index: usize| text(index)?.parse::<i16>().ok();
+        match result {
+            0 => {
+                let (schema, name) = (text(1)?.into(), text(2)?.into());
+                let kind = text(3)?.bytes().next()?;
+                self.relations.insert(oid(0)?, Relation { oid: oid(0)?, schema, name, kind, columns: Vec::new() });
+            }
+            1 => {
+                let value_type = types::value_type(oid(3)?, text(4)?, text(5)?);
+                let (not_null, generated) = (text(6)? == "t", text(7)? == "t");
+                let column = Column { number: number(1)?, name: text(2)?.into(), value_type, not_null, generated };
+                self.columns.insert((oid(0)?, number(1)?), column);
+            }
+            2 => self.depends.entry(oid(0)?).or_default().push((oid(1)?, number(2)?)),
+            3 => self.definitions.push((oid(0)?, text(1)?.into())),
+            4 => self.inherits.push((oid(0)?, oid(1)?)),
+            5 => {
+                let known = if text(1)? == "b" { &mut self.built_in_functions } else { &mut self.user_functions };
+                known.insert(text(0)?.into());
+            }
+            6 => {
+                self.calling_views.insert(oid(0)?);
+            }
+            7 => {
+                self.user_operators.insert(text(0)?.into());
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// The catalogue.
+    ///
+    /// # Errors
+    /// [`CatalogueError`] when a row did not fit, or when there is no relation or no function at all.
+    pub fn finish(mut self) -> Result<Catalogue, CatalogueError> {
+        if let Some(result) = self.wrong {
+            return Err(CatalogueError { result });
+        }
+        for result in [0, 1, 5] {
+            if !self.seen.get(result).copied().unwrap_or(false) {
+                return Err(CatalogueError { result });
+            }
+        }
+        for ((relation, _), column) in self.columns {
+            if let Some(relation) = self.relations.get_mut(&relation) {
+                relation.columns.push(column);
+            }
+        }
+        let mut names: HashMap<Box<str>, Vec<u32>> = HashMap::new();
+        for relation in self.relations.values() {
+            names.entry(relation.name.clone()).or_default().push(relation.oid);
+        }
+        Ok(Catalogue {
+            relations: self.relations.into_iter().collect(),
+            names,
+            depends: self.depends,
+            definitions: self.definitions.into_iter().collect(),
+            inherits: self.inherits,
+            built_in_functions: self.built_in_functions,
+            user_functions: self.user_functions,
+            calling_views: self.calling_views,
+            user_operators: self.user_operators,
+            sights: std::sync::Mutex::default(),
+        })
+    }
+}
+

@@ -1,0 +1,166 @@
+//! What the server's catalogue says about relations, as far as masks need it.
+//!
+//! Immutable once built; shared by all sessions of one listener and database. It can be out of date at any
+//! moment: whoever asks about a relation that is not in it gets "unknown", never "not masked".
+
+mod builder;
+mod query;
+mod sight;
+mod types;
+mod views;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use wire::value::ValueType;
+
+pub use builder::{CatalogueBuilder, CatalogueError};
+pub use query::QUERY;
+pub use sight::{ColumnMask, Sight};
+
+use crate::snapshot::{RulesKey, UserRules};
+
+/// Most sets of rules whose masks are kept compiled for one catalogue.
+const SIGHTS: usize = 256;
+
+/// A table, view or the like.
+#[derive(Clone, Debug)]
+pub struct Relation {
+    /// `pg_class.oid`
+    pub oid: u32,
+    /// Its schema.
+    pub schema: Box<str>,
+    /// Its name.
+    pub name: Box<str>,
+    /// `pg_class.relkind`: `r`, `v`, `m`, `f`, `p` or `S`.
+    pub kind: u8,
+    /// Its columns, by number; dropped ones left out. Empty for most relations that came with the server.
+    pub columns: Vec<Column>,
+}
+
+impl Relation {
+    /// The column of a number.
+    #[must_use]
+    pub fn column(&self, number: i16) -> Option<&Column> {
+        self.columns.iter().find(|column| column.number == number)
+    }
+
+    /// Whether it came with the server.
+    #[must_use]
+    pub fn is_system(&self) -> bool {
+        self.oid < FIRST_USER_OID
+    }
+
+    /// Whether it is a view, materialised or not.
+    #[must_use]
+    pub fn is_view(&self) -> bool {
+        matches!(self.kind, b'v' | b'm')
+    }
+}
+
+/// `FirstNormalObjectId`: OIDs below came with the server.
+pub const FIRST_USER_OID: u32 = 16_384;
+
+/// A column of a relation.
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// `pg_attribute.attnum`, from 1.
+    pub number: i16,
+    /// Its name.
+    pub name: Box<str>,
+    /// The kind of its values.
+    pub value_type: ValueType,
+    /// Whether it is declared NOT NULL.
+    pub not_null: bool,
+    /// Whether it is generated, which COPY leaves out.
+    pub generated: bool,
+}
+
+/// One reading of a database's catalogue.
+#[derive(Debug)]
+pub struct Catalogue {
+    relations: HashMap<u32, Relation>,
+    names: HashMap<Box<str>, Vec<u32>>,
+    /// View to what it reads: relation and column, 0 for the whole row.
+    depends: HashMap<u32, Vec<(u32, i16)>>,
+    definitions: HashMap<u32, Box<str>>,
+    /// Child and parent.
+    inherits: Vec<(u32, u32)>,
+    built_in_functions: HashSet<Box<str>>,
+    user_functions: HashSet<Box<str>>,
+    calling_views: HashSet<u32>,
+    user_operators: HashSet<Box<str>>,
+    sights: Mutex<HashMap<RulesKey, Arc<Sight>>>,
+}
+
+/// What is known of a function's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FunctionKind {
+    /// Every function of the name came with the server or a harmless extension.
+    BuiltIn,
+    /// No function of the name is known.
+    Unknown,
+    /// Some function of the name is the users' own; what it reads is not known.
+    User,
+}
+
+impl Catalogue {
+    /// A relation by its OID.
+    #[must_use]
+    pub fn relation(&self, oid: u32) -> Option<&Relation> {
+        self.relations.get(&oid)
+    }
+
+    /// Every relation that a name may mean: in the schema, or in any where it is not written.
+    pub fn named<'c, 's>(&'c self, schema: Option<&'s str>, name: &str) -> impl Iterator<Item = &'c Relation> + use<'c, 's> {
+        let oids = self.names.get(name).map(Vec::as_slice).unwrap_or_default();
+        let relations = oids.iter().filter_map(|oid| self.relations.get(oid));
+        relations.filter(move |relation| schema.is_none_or(|schema| *schema == *relation.schema))
+    }
+
+    /// Whether a relation has a parent, by inheritance or as a partition.
+    #[must_use]
+    pub fn inherits(&self, relation: u32) -> bool {
+        self.inherits.iter().any(|(child, _)| *child == relation)
+    }
+
+    /// What is known of a function's name, in whatever schema.
+    #[must_use]
+    pub fn function(&self, name: &str) -> FunctionKind {
+        if self.user_functions.contains(name) {
+            FunctionKind::User
+        } else if self.built_in_functions.contains(name) {
+            FunctionKind::BuiltIn
+        } else {
+            FunctionKind::Unknown
+        }
+    }
+
+    /// Whether an operator of this name is the users' own.
+    #[must_use]
+    pub fn is_user_operator(&self, name: &str) -> bool {
+        self.user_operators.contains(name)
+    }
+
+    /// What the rules of a user mean in this catalogue. Compiled when first asked for; later calls cost a
+    /// look-up under a lock, so keep the answer as long as catalogue and rules are the same.
+    #[must_use]
+    pub fn sight(&self, rules: &UserRules) -> Arc<Sight> {
+        let mut sights = self.sights.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sight) = sights.get(&rules.key()) {
+            return Arc::clone(sight);
+        }
+        if sights.len() >= SIGHTS {
+            sights.clear();
+        }
+        let sight = Arc::new(Sight::compile(self, rules));
+        sights.insert(rules.key(), Arc::clone(&sight));
+        sight
+    }
+
+    /// How a column is masked for a user.
+    #[must_use]
+    pub fn mask_of(&self, rules: &UserRules, relation: u32, number: i16) -> ColumnMask {
+        self.sight(rules).mask_of(relation, number)
+    }
+}

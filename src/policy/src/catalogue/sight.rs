@@ -1,0 +1,260 @@
+//! What one user's masks mean in one catalogue.
+//!
+//! Masks are named by patterns and decided by origin: here every column of every relation gets its answer,
+//! with inheritance and views followed. What is not found is unknown.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::{Catalogue, Relation, views};
+use crate::config::Predicates;
+use crate::mask::Method;
+use crate::rule::RuleId;
+use crate::snapshot::UserRules;
+
+/// How a column is masked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnMask {
+    /// By this rule, in this way.
+    Masked(RuleId, Method),
+    /// By no rule.
+    None,
+    /// The catalogue does not know the relation or the column.
+    UnknownRelation,
+}
+
+type Mask = (RuleId, Method);
+
+/// The masks of one set of rules over all relations of a catalogue.
+#[derive(Debug)]
+pub struct Sight {
+    /// Every relation that is known; columns that are masked, by number.
+    relations: HashMap<u32, BTreeMap<i16, Mask>>,
+    /// The highest column number of a relation whose columns are known.
+    highest: HashMap<u32, i16>,
+    /// Names of relations of which some column is masked.
+    reaching: HashMap<Box<str>, RuleId>,
+    /// Names of masked columns.
+    masked_columns: HashSet<Box<str>>,
+    /// Names of masked columns that must not be compared.
+    denied_columns: HashMap<Box<str>, RuleId>,
+}
+
+/// Columns of the server's own relations that show stored values or statement texts.
+const REVEALING: &[(&str, &[&str])] = &[
+    ("pg_largeobject", &["data"]),
+    ("pg_stat_activity", &["query"]),
+    ("pg_stat_statements", &["query"]),
+    ("pg_statistic", &["stavalues1", "stavalues2", "stavalues3", "stavalues4", "stavalues5"]),
+    ("pg_statistic_ext_data", &["stxdexpr", "stxdmcv"]),
+    ("pg_stats", REVEALING_STATISTICS),
+    ("pg_stats_ext", REVEALING_STATISTICS),
+    ("pg_stats_ext_exprs", REVEALING_STATISTICS),
+];
+
+const REVEALING_STATISTICS: &[&str] =
+    &["histogram_bounds", "most_common_elems", "most_common_vals", "range_bounds_histogram", "range_length_histogram"];
+
+/// Whether a name is that of a relation which shows stored values or statement texts.
+fn is_revealing(name: &str) -> bool {
+    REVEALING.iter().any(|(relation, _)| *relation == name)
+}
+
+impl Sight {
+    pub(super) fn compile(catalogue: &Catalogue, rules: &UserRules) -> Self {
+        let mut relations: HashMap<u32, BTreeMap<i16, Mask>> =
+            catalogue.relations.values().map(|relation| (relation.oid, own_masks(relation, rules))).collect();
+        inherit(catalogue, &mut relations);
+        Views { catalogue, rules, relations: &mut relations, done: HashSet::new() }.all();
+        let mut sight = Self {
+            highest: HashMap::new(),
+            reaching: HashMap::new(),
+            masked_columns: HashSet::new(),
+            denied_columns: HashMap::new(),
+            relations,
+        };
+        sight.name(catalogue, rules);
+        sight
+    }
+
+    /// Notes the names under which masked relations and columns go.
+    fn name(&mut self, catalogue: &Catalogue, rules: &UserRules) {
+        let denying: HashSet<RuleId> =
+            rules.column_masks().filter(|(_, mask)| mask.predicates == Predicates::Deny).map(|entry| entry.0).collect();
+        for relation in catalogue.relations.values() {
+            if let Some(last) = relation.columns.last() {
+                self.highest.insert(relation.oid, last.number);
+            }
+            let Some(masks) = self.relations.get(&relation.oid) else { continue };
+            for (number, (rule, _)) in masks {
+                let reaching = self.reaching.entry(relation.name.clone()).or_insert(*rule);
+                *reaching = (*reaching).min(*rule);
+                let Some(column) = relation.column(*number) else { continue };
+                self.masked_columns.insert(column.name.clone());
+                if denying.contains(rule) {
+                    self.denied_columns.insert(column.name.clone(), *rule);
+                }
+            }
+        }
+    }
+
+    /// How a column is masked. Number 0 is the whole row; negative numbers are system columns, which show
+    /// nothing that a mask is for.
+    #[must_use]
+    pub fn mask_of(&self, relation: u32, number: i16) -> ColumnMask {
+        let Some(masks) = self.relations.get(&relation) else { return ColumnMask::UnknownRelation };
+        if number == 0 {
+            let first = masks.values().map(|mask| mask.0).min();
+            return first.map_or(ColumnMask::None, |rule| ColumnMask::Masked(rule, Method::Redact));
+        }
+        if let Some((rule, method)) = masks.get(&number) {
+            return ColumnMask::Masked(*rule, *method);
+        }
+        match self.highest.get(&relation) {
+            // A column that was added since.
+            Some(highest) if number > *highest => ColumnMask::UnknownRelation,
+            None if relation >= super::FIRST_USER_OID => ColumnMask::UnknownRelation,
+            _ => ColumnMask::None,
+        }
+    }
+
+    /// The rule that masks some column of a relation of this name, in whatever schema.
+    #[must_use]
+    pub fn reached(&self, name: &str) -> Option<RuleId> {
+        let exact = self.reaching.get(name).copied();
+        // Servers with a single-byte encoding fold more than ASCII; nobody here knows the encoding.
+        exact.or_else(|| if name.is_ascii() { None } else { self.reaching.get(&*name.to_lowercase()).copied() })
+    }
+
+    /// Whether some masked column has this name.
+    #[must_use]
+    pub fn is_masked_column(&self, name: &str) -> bool {
+        self.masked_columns.contains(name)
+    }
+
+    /// The rule that forbids to compare a column of this name.
+    #[must_use]
+    pub fn denied_column(&self, name: &str) -> Option<RuleId> {
+        self.denied_columns.get(name).copied()
+    }
+}
+
+/// The masks that patterns give to a relation's columns by its own name.
+fn own_masks(relation: &Relation, rules: &UserRules) -> BTreeMap<i16, Mask> {
+    let revealing = REVEALING.iter().find(|entry| *entry.0 == *relation.name).map(|entry| entry.1);
+    let mask = |column: &super::Column| {
+        let covering = rules.column_masks().find(|(_, mask)| {
+            mask.columns.iter().any(|pattern| pattern.matches(&relation.schema, &relation.name, &column.name))
+        });
+        let own = covering.map(|(rule, mask)| (rule, mask.method));
+        let built_in = revealing.filter(|columns| rules.has_column_masks() && columns.contains(&&*column.name));
+        own.or(built_in.map(|_| (RuleId::BUILT_IN, Method::Redact)))
+    };
+    // A pattern with stars is about the users' relations, not about the server's own.
+    let masked = relation.columns.iter().filter_map(|column| Some((column.number, mask(column)?)));
+    masked.filter(|(_, mask)| !relation.is_system() || mask.0 == RuleId::BUILT_IN).collect()
+}
+
+/// Children count as their parent and parents as their children: reading one shows rows of the other. Of
+/// several rules the first of the file holds.
+fn inherit(catalogue: &Catalogue, relations: &mut HashMap<u32, BTreeMap<i16, Mask>>) {
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for (child, parent) in &catalogue.inherits {
+            for (from, to) in [(parent, child), (child, parent)] {
+                changed |= hand_on(catalogue, relations, *from, *to);
+            }
+        }
+    }
+}
+
+fn hand_on(catalogue: &Catalogue, relations: &mut HashMap<u32, BTreeMap<i16, Mask>>, from: u32, to: u32) -> bool {
+    let (Some(source), Some(target)) = (catalogue.relation(from), catalogue.relation(to)) else { return false };
+    let Some(masks) = relations.get(&from).filter(|masks| !masks.is_empty()).cloned() else { return false };
+    let Some(own) = relations.get_mut(&to) else { return false };
+    let mut changed = false;
+    for (number, mask) in masks {
+        let name = source.column(number).map(|column| &column.name);
+        let Some(column) = target.columns.iter().find(|column| Some(&column.name) == name) else { continue };
+        if own.get(&column.number).is_none_or(|current| mask.0 < current.0) {
+            own.insert(column.number, mask);
+            changed = true;
+        }
+    }
+    changed
+}
+
+/// Follows views to what they show.
+struct Views<'s> {
+    catalogue: &'s Catalogue,
+    rules: &'s UserRules,
+    relations: &'s mut HashMap<u32, BTreeMap<i16, Mask>>,
+    done: HashSet<u32>,
+}
+
+/// Most views on views that are followed; PostgreSQL itself gives up near its stack's end.
+const VIEW_LEVELS: usize = 64;
+
+impl Views<'_> {
+    fn all(&mut self) {
+        let views: Vec<u32> =
+            self.catalogue.relations.values().filter(|view| view.is_view() && !view.is_system()).map(|view| view.oid).collect();
+        for view in views {
+            self.view(view, VIEW_LEVELS);
+        }
+    }
+
+    fn view(&mut self, view: u32, levels: usize) {
+        // A cycle cannot be made in SQL; if there is one, the second visit changes nothing.
+        if !self.done.insert(view) {
+            return;
+        }
+        let depends = self.catalogue.depends.get(&view).cloned().unwrap_or_default();
+        for (relation, _) in &depends {
+            let is_view = self.catalogue.relation(*relation).is_some_and(|relation| relation.is_view() && !relation.is_system());
+            if is_view && levels > 0 {
+                self.view(*relation, levels - 1);
+            }
+        }
+        let otherwise = self.computed(view, &depends, levels);
+        let Some(relation) = self.catalogue.relation(view) else { return };
+        // Definitions are read only where they can matter.
+        let shown = if otherwise.is_some() { views::columns(self.catalogue, view) } else { Some(Vec::new()) };
+        let shown = shown.filter(|shown| otherwise.is_none() || shown.len() == relation.columns.len());
+        let mut masks = self.relations.get(&view).cloned().unwrap_or_default();
+        for (index, column) in relation.columns.iter().enumerate() {
+            let origin = shown.as_ref().and_then(|shown| shown.get(index).copied().flatten());
+            let mask = match origin {
+                Some((base, number)) => self.relations.get(&base).and_then(|masks| masks.get(&number)).copied(),
+                None => otherwise,
+            };
+            if let Some(mask) = mask {
+                masks.entry(column.number).or_insert(mask);
+            }
+        }
+        self.relations.insert(view, masks);
+    }
+
+    /// The mask of a view's computed columns: that of any masked column which the view reads.
+    fn computed(&self, view: u32, depends: &[(u32, i16)], levels: usize) -> Option<Mask> {
+        let read = depends.iter().filter_map(|(relation, number)| {
+            let masks = self.relations.get(relation)?;
+            if *number == 0 {
+                masks.values().map(|mask| mask.0).min()
+            } else {
+                masks.get(number).map(|mask| mask.0)
+            }
+        });
+        let mut rule = read.min();
+        // The server's own relations are pinned and leave no dependency.
+        if rule.is_none() && self.rules.has_column_masks() {
+            let unread = levels == 0 || self.catalogue.calling_views.contains(&view);
+            if unread {
+                rule = self.rules.computed_mask().map(|mask| mask.0);
+            } else if views::words(self.catalogue, view).iter().any(|word| is_revealing(word)) {
+                rule = Some(RuleId::BUILT_IN);
+            }
+        }
+        rule.map(|rule| (rule, Method::Redact))
+    }
+}

@@ -1,0 +1,193 @@
+//! The plan for the rows of a result.
+
+use std::sync::Arc;
+
+use wire::value::{Column, Origin};
+
+use crate::catalogue::{Catalogue, ColumnMask, FunctionKind, Relation, Sight};
+use crate::detect::DetectorSet;
+use crate::mask::{ColumnSpec, Method, RowMask};
+use crate::rule::RuleId;
+use crate::snapshot::UserRules;
+use crate::statement::kind::{Kind, KindSet};
+use crate::statement::{Item, Judgement, Part, Reach};
+
+/// What is to happen to the rows of a result.
+#[derive(Clone, Debug)]
+pub struct RowDecision {
+    /// What masks them; `None` where they pass uninspected.
+    pub mask: Option<RowMask>,
+    /// Whether a column came from a relation that the catalogue does not know: it was masked, and the
+    /// catalogue must be loaded before the next statement.
+    pub catalogue_stale: bool,
+}
+
+/// Decides about the rows under a description.
+///
+/// `description` counts the descriptions that the text has brought so far, from 0; `columns` are those of
+/// this one; `catalogue` is the newest one.
+#[must_use]
+pub fn plan_rows(
+    rules: &UserRules,
+    judgement: &Judgement,
+    description: u32,
+    columns: &[Column],
+    catalogue: Option<&Catalogue>,
+) -> RowDecision {
+    if !rules.has_column_masks() && !rules.has_detectors() {
+        return RowDecision { mask: None, catalogue_stale: false };
+    }
+    let sight = catalogue.filter(|_| rules.has_column_masks()).map(|catalogue| catalogue.sight(rules));
+    let part = described(judgement, description);
+    let planner = Planner { rules, judgement, part, catalogue, sight: sight.as_deref() };
+    planner.plan(columns)
+}
+
+/// The statement that a description belongs to; `None` where that cannot be told.
+///
+/// In a text of several statements only those count on each other whose number of descriptions is certain:
+/// queries bring one, transaction control and SET none. Rules on tables can make a change of rows bring any.
+fn described(judgement: &Judgement, description: u32) -> Option<&Part> {
+    if let [part] = &*judgement.parts {
+        return Some(part);
+    }
+    let mut ahead = description;
+    for part in &judgement.parts {
+        let shows = match part.kind {
+            Kind::SELECT => !part.kinds.meets(KindSet::of(Kind::CREATE_TABLE_AS)),
+            Kind::SHOW => true,
+            Kind::BEGIN | Kind::COMMIT | Kind::ROLLBACK | Kind::SAVEPOINT | Kind::SET | Kind::RESET => false,
+            _ => return None,
+        };
+        match (shows, ahead) {
+            (true, 0) => return Some(part),
+            (true, _) => ahead -= 1,
+            (false, _) => {}
+        }
+    }
+    None
+}
+
+struct Planner<'p> {
+    rules: &'p UserRules,
+    judgement: &'p Judgement,
+    part: Option<&'p Part>,
+    catalogue: Option<&'p Catalogue>,
+    sight: Option<&'p Sight>,
+}
+
+impl Planner<'_> {
+    fn plan(&self, columns: &[Column]) -> RowDecision {
+        let mut stale = false;
+        let specs: Vec<ColumnSpec> =
+            columns.iter().enumerate().map(|(index, column)| self.column(index, columns.len(), column, &mut stale)).collect();
+        let idle = specs.iter().all(|spec| spec.mask.is_none() && spec.detectors.is_none());
+        RowDecision { mask: if idle { None } else { Some(RowMask::new(specs)) }, catalogue_stale: stale }
+    }
+
+    fn column(&self, index: usize, count: usize, column: &Column, stale: &mut bool) -> ColumnSpec {
+        let origin = match column.origin {
+            Origin::None | Origin::Attribute { relation: 0, .. } => None,
+            Origin::Attribute { relation, number } => Some((relation, number)),
+        };
+        let mask = if self.rules.has_column_masks() { self.mask(index, count, origin, stale) } else { None };
+        let known = origin.and_then(|(relation, _)| self.catalogue?.relation(relation));
+        let nullable = match (known, origin) {
+            // An outer join makes NULL of any column; its client has to expect it.
+            (Some(relation), Some((_, number))) => relation.column(number).is_none_or(|column| !column.not_null),
+            _ => true,
+        };
+        let detectors = if mask.is_some() { None } else { self.detectors(known, origin) };
+        ColumnSpec { value_type: column.value_type, encoding: column.encoding, nullable, mask, detectors }
+    }
+
+    fn mask(&self, index: usize, count: usize, origin: Option<(u32, i16)>, stale: &mut bool) -> Option<(RuleId, Method)> {
+        let Some((relation, number)) = origin else { return self.computed(index, count) };
+        let found = self.sight.map_or(ColumnMask::UnknownRelation, |sight| sight.mask_of(relation, number));
+        match found {
+            ColumnMask::Masked(rule, method) => Some((rule, method)),
+            ColumnMask::UnknownRelation => {
+                *stale = true;
+                Some((RuleId::UNKNOWN_ORIGIN, Method::Redact))
+            }
+            // The origin may be that of the first branch of a UNION, or of a cursor over one.
+            ColumnMask::None if self.origin_holds() => None,
+            ColumnMask::None => self.computed(index, count),
+        }
+    }
+
+    /// Whether an origin is that of every row.
+    fn origin_holds(&self) -> bool {
+        if self.judgement.reach == Reach::No {
+            return true;
+        }
+        let later = KindSet::of(Kind::FETCH).union(KindSet::of(Kind::EXECUTE)).union(KindSet::of(Kind::CALL));
+        match self.part {
+            Some(part) => !part.set_operation && !part.kinds.meets(later) && matches!(part.read, crate::statement::Read::Tree | crate::statement::Read::Command),
+            None => {
+                let certain = |part: &Part| !part.set_operation && !part.kinds.meets(later);
+                self.judgement.parts.iter().all(certain)
+            }
+        }
+    }
+
+    /// The mask of a value without an origin.
+    fn computed(&self, index: usize, count: usize) -> Option<(RuleId, Method)> {
+        let rule = match self.judgement.reach {
+            Reach::No => return None,
+            Reach::Yes(rule) => rule,
+            Reach::Unknown => self.rules.computed_mask()?.0,
+        };
+        let passes = self.part.is_some_and(|part| self.reveals_nothing(part, index, count));
+        if passes { None } else { Some((rule, Method::Redact)) }
+    }
+
+    fn reveals_nothing(&self, part: &Part, index: usize, count: usize) -> bool {
+        match part.kind {
+            // The server's own words about a plan, unless a function of the users was run to make it.
+            Kind::EXPLAIN => self.judgement.reach != Reach::Unknown,
+            Kind::SHOW => true,
+            _ => {
+                let Some(items) = &part.projection else { return false };
+                let plain = items.len() == count && !items.iter().any(|item| matches!(item, Item::Wildcard { .. }));
+                let item = items.get(index).filter(|_| plain && !part.set_operation);
+                item.is_some_and(|item| constant(item, self.catalogue))
+            }
+        }
+    }
+
+    fn detectors(&self, known: Option<&Relation>, origin: Option<(u32, i16)>) -> Option<Arc<DetectorSet>> {
+        if !self.rules.has_detectors() {
+            return None;
+        }
+        detectors_of(self.rules, self.catalogue, known, origin.map_or(0, |(_, number)| number), self.origin_holds())
+    }
+}
+
+/// The detectors for a column of a relation, or for a value of unknown origin.
+///
+/// Views and relations with parents get all detectors: their patterns may be meant for what is behind them.
+pub(super) fn detectors_of(
+    rules: &UserRules,
+    catalogue: Option<&Catalogue>,
+    relation: Option<&Relation>,
+    number: i16,
+    origin_holds: bool,
+) -> Option<Arc<DetectorSet>> {
+    let plain = relation.filter(|relation| origin_holds && !relation.is_view() && catalogue.is_some_and(|catalogue| !catalogue.inherits(relation.oid)));
+    match plain.and_then(|relation| Some((relation, relation.column(number)?))) {
+        Some((relation, column)) => {
+            rules.detectors_where(|pattern| pattern.matches(&relation.schema, &relation.name, &column.name))
+        }
+        None => rules.detectors_everywhere(),
+    }
+}
+
+/// Whether an item of a SELECT list can show no stored value.
+pub(crate) fn constant(item: &Item, catalogue: Option<&Catalogue>) -> bool {
+    let Item::Computed { constant: true, calls, .. } = item else { return false };
+    calls.iter().all(|call| {
+        let built_in = catalogue.is_some_and(|catalogue| catalogue.function(&call.name) == FunctionKind::BuiltIn);
+        built_in && !crate::statement::shows_more_than_arguments(&call.name)
+    })
+}

@@ -1,0 +1,345 @@
+//! From a text to a [`Judgement`]: the order of the steps, and what each outcome means.
+
+use std::sync::Arc;
+
+use wire::guard::Denial;
+
+use super::carriers::{self, Carried};
+use super::kind::{self, Kind, KindSet};
+use super::reach::{self, Map};
+use super::tokens::Tokens;
+use super::tree::{self, Facts};
+use super::verdict::{self, Case};
+use super::{
+    ClientEncoding, Judgement, MaskedParameters, Part, Reach, Read, Refusal, Ruling, SqlContext, opaque, parameters, projection,
+};
+use crate::catalogue::{Catalogue, Sight};
+use crate::config::Unparsed;
+use crate::snapshot::UserRules;
+use crate::sql::bridge;
+use crate::sql::lexer::{LexOptions, Lexed};
+
+/// Judges a text for the rules of a user.
+///
+/// `text` is the statement as sent, any bytes, without a terminator. `catalogue` is the newest reading of the
+/// session's database, if there is one. Deterministic: the answer may be cached under the text, the rules'
+/// [`UserRules::key`], the context and the identity of the catalogue.
+#[must_use]
+pub fn judge(rules: &UserRules, text: &[u8], context: &SqlContext, catalogue: Option<&Catalogue>) -> Judgement {
+    if context.encoding == ClientEncoding::Unsafe {
+        let reason = "its encoding lets characters hide quotes";
+        return judge_unread(rules, reason, text.len());
+    }
+    let options = LexOptions { standard_conforming_strings: context.standard_conforming_strings };
+    let lexed = match Lexed::new(text, options) {
+        Ok(lexed) => lexed,
+        Err(error) => return judge_unread(rules, error.what, text.len()),
+    };
+    if ambiguous(text, &lexed) {
+        return judge_unread(rules, "a backslash before a quote reads differently under standard_conforming_strings", text.len());
+    }
+    let sight: Option<Arc<Sight>> = catalogue.filter(|_| rules.has_column_masks()).map(|catalogue| catalogue.sight(rules));
+    let map = Map { rules, catalogue: catalogue.zip(sight.as_deref()) };
+    let reader = Reader { map, tokens: Tokens::new(&lexed), context };
+    reader.judge()
+}
+
+/// The judgement of a text that was not read, for `reason`: too long, not lexed, in an encoding that hides
+/// quotes. `bytes` is its length.
+#[must_use]
+pub fn judge_unread(rules: &UserRules, reason: &'static str, bytes: usize) -> Judgement {
+    let part = Part {
+        kind: Kind::UNKNOWN,
+        kinds: KindSet::of(Kind::UNKNOWN),
+        range: 0..bytes,
+        relations: Box::default(),
+        functions: Box::default(),
+        has_where: false,
+        read: Read::Unread(reason),
+        projection: None,
+        set_operation: false,
+        copy: None,
+        single_table: None,
+    };
+    let refused = match rules.unparsed() {
+        Unparsed::Allow => false,
+        Unparsed::Auto => rules.has_denies() || rules.has_column_masks(),
+        Unparsed::Refuse => true,
+    };
+    let masks = rules.has_column_masks();
+    Judgement {
+        parts: Box::new([part]),
+        ruling: if refused { Ruling::Deny(verdict::unparsed(reason)) } else { Ruling::Allow },
+        reach: if masks { Reach::Unknown } else { Reach::No },
+        masked_parameters: if masks { MaskedParameters::All } else { MaskedParameters::These(Box::default()) },
+        catalogue_wanted: false,
+        changes_catalogue: true,
+        wants_columns: masks || rules.has_detectors(),
+    }
+}
+
+/// The large-object functions that libpq calls by OID (`src/include/catalog/pg_proc.dat`). Only these may be
+/// called so by users under rules, because an OID says nothing of what a function does.
+const LARGE_OBJECT_CALLS: [u32; 15] = [715, 764, 765, 952, 953, 954, 955, 956, 957, 958, 964, 1004, 3170, 3171, 3172];
+
+/// Judges a function that is called by its OID, without SQL.
+///
+/// Under a column mask every such call is refused, since its result cannot be masked; under denies only the
+/// large-object functions of libpq pass.
+#[must_use]
+pub fn judge_function_call(rules: &UserRules, function: u32) -> Judgement {
+    let kinds = KindSet::of(Kind::FUNCTION_CALL);
+    let mut judgement = judge_unread(rules, "a function called by its number", 0);
+    for part in &mut judgement.parts {
+        part.kind = Kind::FUNCTION_CALL;
+        part.kinds = kinds;
+        part.read = Read::Command;
+    }
+    judgement.changes_catalogue = false;
+    let denied = rules.denies().find(|(_, deny)| deny.tables.is_empty() && !deny.without_where && deny.statements.meets(kinds));
+    let passes = LARGE_OBJECT_CALLS.contains(&function) && !rules.has_column_masks();
+    judgement.ruling = match denied {
+        Some((rule, deny)) => Ruling::Deny(verdict::by_rule(rule, deny)),
+        None if passes || !(rules.has_column_masks() || rules.has_denies()) => Ruling::Allow,
+        None => Ruling::Deny(Refusal {
+            rule: None,
+            name: "function call".into(),
+            denial: Denial {
+                sqlstate: *b"42501",
+                message: "function calls without SQL are refused for users under rules".into(),
+                hint: Some("call the function by SELECT".into()),
+            },
+        }),
+    };
+    judgement
+}
+
+/// Whether the text has other tokens under the other setting of `standard_conforming_strings`, and would be
+/// read by a server under both. A statement on its way ahead of this one may change the setting unseen.
+fn ambiguous(text: &[u8], lexed: &Lexed<'_>) -> bool {
+    if memchr::memchr(b'\\', text).is_none() {
+        return false;
+    }
+    let other = LexOptions { standard_conforming_strings: !lexed.options().standard_conforming_strings };
+    Lexed::new(text, other).is_ok_and(|other| other.tokens() != lexed.tokens())
+}
+
+/// One text being judged.
+struct Reader<'r, 'l, 'a> {
+    map: Map<'r>,
+    tokens: Tokens<'l, 'a>,
+    context: &'r SqlContext,
+}
+
+/// What is found out about one statement.
+struct Opened {
+    part: Part,
+    reach: Reach,
+    wanted: bool,
+    parameters: MaskedParameters,
+    refusal: Option<Refusal>,
+}
+
+impl Reader<'_, '_, '_> {
+    fn judge(&self) -> Judgement {
+        let rules = self.map.rules;
+        let mut judgement = Judgement {
+            parts: Box::default(),
+            ruling: Ruling::Allow,
+            reach: Reach::No,
+            masked_parameters: MaskedParameters::These(Box::default()),
+            catalogue_wanted: false,
+            changes_catalogue: false,
+            wants_columns: rules.has_detectors(),
+        };
+        let mut parts = Vec::new();
+        for range in self.tokens.statements() {
+            let opened = self.open(range);
+            if let (Ruling::Allow, Some(refusal)) = (&judgement.ruling, opened.refusal) {
+                judgement.ruling = Ruling::Deny(refusal);
+            }
+            judgement.reach = stronger(judgement.reach, opened.reach);
+            judgement.catalogue_wanted |= opened.wanted;
+            judgement.masked_parameters = both(judgement.masked_parameters, opened.parameters);
+            let schema = kind::ddl().union(KindSet::of(Kind::UNKNOWN));
+            judgement.changes_catalogue |= opened.part.kinds.meets(schema);
+            let shows = opened.reach != Reach::No || !opened.part.relations.is_empty();
+            judgement.wants_columns |= rules.has_column_masks() && shows;
+            parts.push(opened.part);
+        }
+        judgement.parts = parts.into();
+        judgement
+    }
+
+    fn open(&self, range: core::ops::Range<usize>) -> Opened {
+        let tokens = self.tokens;
+        let mut carried = carriers::open(tokens, range.clone());
+        let statement = carried.query.clone().and_then(|query| bridge::parse(tokens.lexed, query));
+        let facts = statement.as_ref().map(tree::facts);
+        let read = self.read(&mut carried, facts.as_ref(), range.clone());
+        let executed = !(carried.leading == Some(Kind::EXPLAIN) && !carried.kinds.meets(KindSet::of(Kind::EXPLAIN_ANALYZE)));
+        if let Some(facts) = facts.as_ref().filter(|_| executed) {
+            carried.kinds = carried.kinds.union(facts.kinds);
+        }
+        let (reach, wanted) = self.reach(&carried, facts.as_ref(), read, range.clone());
+        let case = Case {
+            map: self.map,
+            tokens,
+            range: range.clone(),
+            carried: &carried,
+            statement: statement.as_ref(),
+            facts: facts.as_ref(),
+            read,
+            reach,
+        };
+        let refusal = verdict::refusal(&case);
+        let parameters = self.parameters(statement.as_ref(), facts.as_ref(), reach);
+        let has_where = !verdict::missing_where(&case);
+        let (relations, functions, projection, set_operation) = match facts {
+            Some(facts) => (facts.relations, facts.functions.into_iter().collect(), facts.projection, facts.set_operation),
+            None => (Vec::new(), Vec::new(), None, false),
+        };
+        let part = Part {
+            kind: carried.leading.unwrap_or(Kind::UNKNOWN),
+            kinds: carried.kinds,
+            range: tokens.bytes(&range),
+            relations: relations.into(),
+            functions: functions.into(),
+            has_where,
+            read,
+            projection: projection.map(Into::into),
+            set_operation,
+            copy: carried.copy,
+            single_table: statement.as_ref().and_then(projection::single_table),
+        };
+        Opened { part, reach, wanted, parameters, refusal }
+    }
+
+    /// How much of it was understood. What was not read may do whatever its keywords name.
+    fn read(&self, carried: &mut Carried, facts: Option<&Facts>, range: core::ops::Range<usize>) -> Read {
+        if carried.leading.is_none_or(|leading| leading == Kind::UNKNOWN) {
+            return Read::Unread("it starts with no known keyword");
+        }
+        if let Some(reason) = carried.opaque {
+            return Read::Opaque(reason);
+        }
+        let calls = |runs: fn(&str) -> bool| {
+            range.clone().any(|at| self.tokens.is_sign(at + 1, "(") && self.tokens.lexed.name(at).is_some_and(|name| runs(&name)))
+        };
+        let by_table = self.map.rules.denies().any(|(_, deny)| !deny.tables.is_empty());
+        if calls(opaque::runs_statements) || (by_table && calls(opaque::is_opaque)) {
+            return Read::Opaque("it calls a function that runs statements from strings");
+        }
+        if opaque::computes_setting(self.tokens, range.clone()) {
+            return Read::Opaque("it computes the name of a setting");
+        }
+        match (&carried.query, facts) {
+            (None, _) => Read::Command,
+            (Some(_), Some(facts)) if facts.kinds.meets(KindSet::of(Kind::UNKNOWN)) => {
+                carried.kinds = carried.kinds.union(carriers::keywords(self.tokens, range));
+                Read::Unread("its tree is not one of PostgreSQL")
+            }
+            (Some(_), Some(_)) if self.names_uncertain(range.clone()) => Read::Unread("a name in it is not UTF-8"),
+            (Some(_), Some(_)) => Read::Tree,
+            (Some(_), None) => {
+                carried.kinds = carried.kinds.union(carriers::keywords(self.tokens, range));
+                Read::Unread("the parser does not read it")
+            }
+        }
+    }
+
+    /// Whether some name holds bytes whose character is not known.
+    fn names_uncertain(&self, mut range: core::ops::Range<usize>) -> bool {
+        range.any(|at| {
+            let raw = self.tokens.lexed.tokens().get(at).map(|token| self.tokens.lexed.raw(token)).unwrap_or_default();
+            self.tokens.is_name(at)
+                && !raw.is_ascii()
+                && (self.context.encoding != ClientEncoding::Utf8 || core::str::from_utf8(raw).is_err())
+        })
+    }
+
+    fn reach(
+        &self,
+        carried: &Carried,
+        facts: Option<&Facts>,
+        read: Read,
+        range: core::ops::Range<usize>,
+    ) -> (Reach, bool) {
+        if !self.map.rules.has_column_masks() {
+            return (Reach::No, false);
+        }
+        let mut found = reach::by_tokens(self.map, self.tokens, range);
+        for body in &carried.bodies {
+            found = stronger(found, self.body_reach(body));
+        }
+        let later = [Kind::FETCH, Kind::EXECUTE, Kind::CALL].iter().any(|kind| carried.kinds.meets(KindSet::of(*kind)));
+        let unread = matches!(read, Read::Unread(_) | Read::Opaque(_));
+        if later || unread {
+            found = stronger(found, Reach::Unknown);
+        }
+        let mut wanted = false;
+        if let Some(facts) = facts {
+            let by_tree = reach::by_tree(self.map, facts, found);
+            found = by_tree.reach;
+            wanted = by_tree.catalogue_wanted;
+        }
+        if let Some(copy) = &carried.copy
+            && let super::copy::Source::Table { schema, name, .. } = &copy.source
+            && !copy.to_server
+        {
+            let known = self.map.catalogue.map(|(catalogue, _)| catalogue.named(schema.as_deref(), name).next().is_some());
+            if known != Some(true) {
+                wanted = true;
+                found = stronger(found, Reach::Unknown);
+            }
+        }
+        (found, wanted)
+    }
+
+    fn body_reach(&self, body: &str) -> Reach {
+        match Lexed::new(body.as_bytes(), self.tokens.lexed.options()) {
+            Ok(lexed) => reach::by_tokens(self.map, Tokens::new(&lexed), 0..lexed.tokens().len()),
+            Err(_) => Reach::Unknown,
+        }
+    }
+
+    fn parameters(
+        &self,
+        statement: Option<&sqlparser::ast::Statement>,
+        facts: Option<&Facts>,
+        reach: Reach,
+    ) -> MaskedParameters {
+        if reach == Reach::No {
+            return MaskedParameters::These(Box::default());
+        }
+        let (Some(statement), Some(facts), Some((_, sight))) = (statement, facts, self.map.catalogue) else {
+            return MaskedParameters::All;
+        };
+        if facts.renames || facts.relations.iter().any(|relation| relation.maybe_cte) {
+            return MaskedParameters::All;
+        }
+        parameters::masked(statement, &|name| sight.is_masked_column(name) || facts.row_names.contains(name))
+    }
+}
+
+/// The stronger of two findings: Yes over Unknown over No; of two rules the first of the file.
+fn stronger(a: Reach, b: Reach) -> Reach {
+    match (a, b) {
+        (Reach::Yes(x), Reach::Yes(y)) => Reach::Yes(x.min(y)),
+        (Reach::Yes(rule), _) | (_, Reach::Yes(rule)) => Reach::Yes(rule),
+        (Reach::Unknown, _) | (_, Reach::Unknown) => Reach::Unknown,
+        (Reach::No, Reach::No) => Reach::No,
+    }
+}
+
+fn both(a: MaskedParameters, b: MaskedParameters) -> MaskedParameters {
+    match (a, b) {
+        (MaskedParameters::These(a), MaskedParameters::These(b)) => {
+            let mut all: Vec<u16> = a.iter().chain(&b).copied().collect();
+            all.sort_unstable();
+            all.dedup();
+            MaskedParameters::These(all.into())
+        }
+        _ => MaskedParameters::All,
+    }
+}

@@ -1,0 +1,110 @@
+//! Whether a statement can get at data that is masked for a user.
+//!
+//! Goes by tokens first: whatever the grammar makes of it, a statement that names no masked relation and
+//! calls no function that could read one gets at no masked value. A name that only looks like a masked
+//! relation counts as one. The tree adds what tokens cannot tell: which names are relations and functions
+//! at all, so that those unknown to the catalogue are noticed.
+
+use core::ops::Range;
+
+use super::Reach;
+use super::opaque;
+use super::tokens::Tokens;
+use super::tree::Facts;
+use crate::catalogue::{Catalogue, FunctionKind, Sight};
+use crate::snapshot::UserRules;
+use crate::sql::lexer::Kind;
+
+/// The answer, and whether a newer catalogue could change it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) reach: Reach,
+    pub(super) catalogue_wanted: bool,
+}
+
+/// What the look-ups need.
+#[derive(Clone, Copy)]
+pub(super) struct Map<'m> {
+    pub(super) rules: &'m UserRules,
+    pub(super) catalogue: Option<(&'m Catalogue, &'m Sight)>,
+}
+
+impl Map<'_> {
+    /// The rule that masks a relation of this name.
+    fn reached(&self, name: &str) -> Option<crate::rule::RuleId> {
+        match self.catalogue {
+            Some((_, sight)) => sight.reached(name),
+            None => {
+                let mut masks = self.rules.column_masks();
+                let own = masks.find(|(_, mask)| mask.columns.iter().any(|pattern| pattern.may_reach(None, name)));
+                // A pattern for any table would make every word a relation; unknown relations are noticed
+                // by `wanted` in any case.
+                own.filter(|(_, mask)| mask.columns.iter().any(|pattern| pattern.names_table(name))).map(|entry| entry.0)
+            }
+        }
+    }
+}
+
+/// Looks at the tokens of one statement.
+pub(super) fn by_tokens(map: Map<'_>, tokens: Tokens<'_, '_>, range: Range<usize>) -> Reach {
+    let mut found = Reach::No;
+    for at in range.clone() {
+        match tokens.kind(at) {
+            Some(Kind::Word | Kind::Quoted | Kind::UnicodeQuoted) => {
+                let Some(name) = tokens.lexed.name(at) else { return Reach::Unknown };
+                if let Some(rule) = map.reached(&name) {
+                    return Reach::Yes(rule);
+                }
+                let called = tokens.is_sign(at + 1, "(") || (at > range.start && tokens.is_sign(at - 1, "."));
+                if called && function_hides(map, &name) {
+                    found = Reach::Unknown;
+                }
+            }
+            Some(Kind::Sign) => {
+                let raw = tokens.lexed.tokens().get(at).map(|token| tokens.lexed.raw(token)).unwrap_or_default();
+                let operator = core::str::from_utf8(raw).unwrap_or_default();
+                if map.catalogue.is_some_and(|(catalogue, _)| catalogue.is_user_operator(operator)) {
+                    found = Reach::Unknown;
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Whether a function of this name may read masked data, as far as is known.
+fn function_hides(map: Map<'_>, name: &str) -> bool {
+    opaque::is_opaque(name)
+        || map.catalogue.is_some_and(|(catalogue, _)| catalogue.function(name) == FunctionKind::User)
+}
+
+/// Adds what the tree names and the catalogue does not know.
+pub(super) fn by_tree(map: Map<'_>, facts: &Facts, tokens: Reach) -> Found {
+    let Some((catalogue, _)) = map.catalogue else {
+        let touches = facts.relations.iter().any(|relation| !relation.maybe_cte) || !facts.functions.is_empty();
+        let reach = if touches && tokens == Reach::No { Reach::Unknown } else { tokens };
+        return Found { reach, catalogue_wanted: touches };
+    };
+    let relation_missing = facts.relations.iter().any(|relation| {
+        !relation.maybe_cte && catalogue.named(relation.name.schema.as_deref(), &relation.name.name).next().is_none()
+    });
+    let function_missing =
+        facts.functions.iter().any(|function| catalogue.function(&function.name) == FunctionKind::Unknown && !is_grammar(&function.name));
+    let missing = relation_missing || function_missing;
+    let reach = if missing && tokens == Reach::No { Reach::Unknown } else { tokens };
+    Found { reach, catalogue_wanted: missing }
+}
+
+/// What the grammar writes as a function and `pg_proc` does not list under that name.
+fn is_grammar(name: &str) -> bool {
+    const GRAMMAR: &[&str] = &[
+        "any", "all", "some", "array", "cast", "coalesce", "collation", "current_catalog", "current_date", "current_role", "current_schema",
+        "current_time", "current_timestamp", "current_user", "exists", "extract", "greatest", "grouping", "json", "json_array",
+        "json_arrayagg", "json_exists", "json_object", "json_objectagg", "json_query", "json_scalar", "json_serialize",
+        "json_table", "json_value", "least", "localtime", "localtimestamp", "merge_action", "normalize", "nullif", "overlay",
+        "position", "row", "session_user", "substring", "system_user", "treat", "trim", "user", "values", "xmlattributes",
+        "xmlconcat", "xmlelement", "xmlexists", "xmlforest", "xmlparse", "xmlpi", "xmlroot", "xmlserialize", "xmltable",
+    ];
+    GRAMMAR.contains(&name)
+}

@@ -1,0 +1,254 @@
+//! What a parsed query or data change touches: relations, functions, WHERE, and what it shows.
+//!
+//! Everything here comes from one walk over the tree. Names are compared as the tree has them, which is
+//! folded (see [`crate::sql::bridge`]). The walk may list a relation that a CTE hides; it must not miss one.
+
+use core::ops::ControlFlow;
+use std::collections::BTreeSet;
+
+use sqlparser::ast::{
+    Expr, FromTable, ObjectName, ObjectNamePart, Query, Select, SetExpr, Statement, TableFactor, TableObject,
+    TableWithJoins, Visit, Visitor,
+};
+
+use super::kind::{Kind, KindSet};
+use super::projection::{self, Item};
+
+/// A name with its schema, if written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name {
+    /// The schema, if written.
+    pub schema: Option<Box<str>>,
+    /// The name.
+    pub name: Box<str>,
+}
+
+impl Name {
+    /// The last two parts of a name in a tree; `None` for what is not made of identifiers.
+    pub(crate) fn of(name: &ObjectName) -> Option<Self> {
+        let mut parts = name.0.iter().rev().map(|part| match part {
+            ObjectNamePart::Identifier(ident) => Some(Box::<str>::from(&*ident.value)),
+            ObjectNamePart::Function(_) => None,
+        });
+        let own = parts.next()??;
+        let schema = parts.next().flatten();
+        Some(Self { schema, name: own })
+    }
+}
+
+impl core::fmt::Display for Name {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match &self.schema {
+            Some(schema) => write!(f, "{schema}.{}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
+/// A relation that a statement names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelationUse {
+    /// Its name as written, folded.
+    pub name: Name,
+    /// Whether rows of it are changed; reading is taken for granted.
+    pub written: bool,
+    /// Whether a CTE of the statement has the same name, and may be what is meant.
+    pub maybe_cte: bool,
+}
+
+/// What one statement touches.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    pub(super) kinds: KindSet,
+    pub(super) relations: Vec<RelationUse>,
+    pub(super) functions: BTreeSet<Name>,
+    /// Whether some UPDATE or DELETE has no WHERE.
+    pub(super) missing_where: bool,
+    /// Whether some UNION, INTERSECT or EXCEPT stands in it.
+    pub(super) set_operation: bool,
+    /// Whether it puts rows of a query, or values computed from other relations, into a relation.
+    pub(super) copies: bool,
+    /// What the outermost query shows, column by column.
+    pub(super) projection: Option<Vec<Item>>,
+    /// Whether column or row names are changed on the way: `AS t(a, b)`, NATURAL.
+    pub(super) renames: bool,
+    /// Names of tables and their aliases, which stand for whole rows when they stand alone.
+    pub(super) row_names: BTreeSet<Box<str>>,
+    /// Whether some SELECT is DISTINCT.
+    pub(super) distinct: bool,
+}
+
+/// Walks a statement.
+pub(super) fn facts(statement: &Statement) -> Facts {
+    let mut walk = Walk::default();
+    let _: ControlFlow<()> = statement.visit(&mut walk);
+    let Walk { mut facts, ctes, targets, .. } = walk;
+    for relation in &mut facts.relations {
+        relation.maybe_cte = relation.name.schema.is_none() && ctes.contains(&relation.name.name);
+        relation.written = targets.contains(&relation.name);
+    }
+    facts.projection = projection::outermost(statement);
+    facts
+}
+
+#[derive(Default)]
+struct Walk {
+    facts: Facts,
+    ctes: BTreeSet<Box<str>>,
+    targets: BTreeSet<Name>,
+}
+
+impl Walk {
+    fn relation(&mut self, name: Name) {
+        if !self.facts.relations.iter().any(|known| known.name == name) {
+            self.facts.row_names.insert(name.name.clone());
+            self.facts.relations.push(RelationUse { name, written: false, maybe_cte: false });
+        }
+    }
+
+    fn target(&mut self, name: Option<Name>) {
+        if let Some(name) = name {
+            self.relation(name.clone());
+            self.targets.insert(name);
+        }
+    }
+
+    fn target_factor(&mut self, factor: &TableFactor) {
+        if let TableFactor::Table { name, .. } = factor {
+            self.target(Name::of(name));
+        }
+    }
+
+    fn from_target(&mut self, tables: &[TableWithJoins]) {
+        if let Some(first) = tables.first() {
+            self.target_factor(&first.relation);
+        }
+    }
+
+    /// The parts of a query's body that the generated visitor has no hook for.
+    fn body(&mut self, body: &SetExpr) {
+        match body {
+            SetExpr::SetOperation { left, right, .. } => {
+                self.facts.set_operation = true;
+                self.body(left);
+                self.body(right);
+            }
+            SetExpr::Table(table) => {
+                if let Some(name) = &table.table_name {
+                    let schema = table.schema_name.as_deref().map(Box::from);
+                    self.relation(Name { schema, name: name.as_str().into() });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn statement(&mut self, statement: &Statement) {
+        let kinds = &mut self.facts.kinds;
+        match statement {
+            Statement::Insert(insert) => {
+                kinds.insert(Kind::INSERT);
+                self.facts.copies |= !insert.source.as_ref().is_some_and(|source| only_values(source));
+                if let TableObject::TableName(name) = &insert.table {
+                    self.target(Name::of(name));
+                }
+            }
+            Statement::Update(update) => {
+                kinds.insert(Kind::UPDATE);
+                self.facts.missing_where |= update.selection.is_none();
+                // Values of the row itself go into the row itself: only other sources copy. Subqueries are
+                // noticed by `pre_visit_query`.
+                self.facts.copies = true;
+                self.target_factor(&update.table.relation);
+            }
+            Statement::Delete(delete) => {
+                kinds.insert(Kind::DELETE);
+                self.facts.missing_where |= delete.selection.is_none();
+                let (FromTable::WithFromKeyword(tables) | FromTable::WithoutKeyword(tables)) = &delete.from;
+                self.from_target(tables);
+            }
+            Statement::Merge(merge) => {
+                kinds.insert(Kind::MERGE);
+                self.facts.copies = true;
+                self.target_factor(&merge.table);
+            }
+            Statement::Query(_) => kinds.insert(Kind::SELECT),
+            _ => kinds.insert(Kind::UNKNOWN),
+        }
+    }
+}
+
+/// Whether an INSERT's source is a VALUES list; subqueries inside count as reads of their own.
+fn only_values(query: &Query) -> bool {
+    matches!(&*query.body, SetExpr::Values(_)) && query.with.is_none()
+}
+
+impl Visitor for Walk {
+    type Break = ();
+
+    fn pre_visit_statement(&mut self, statement: &Statement) -> ControlFlow<()> {
+        self.statement(statement);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        if let Some(with) = &query.with {
+            for cte in &with.cte_tables {
+                self.ctes.insert(cte.alias.name.value.as_str().into());
+                self.facts.renames |= !cte.alias.columns.is_empty();
+            }
+        }
+        self.body(&query.body);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        if select.into.is_some() {
+            self.facts.kinds.insert(Kind::CREATE_TABLE);
+            self.facts.kinds.insert(Kind::CREATE_TABLE_AS);
+        }
+        self.facts.distinct |= select.distinct.is_some();
+        for table in &select.from {
+            self.facts.renames |= table.joins.iter().any(projection::is_natural);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+        match Name::of(relation) {
+            Some(name) => self.relation(name),
+            None => self.facts.kinds.insert(Kind::UNKNOWN),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let Some(alias) = projection::alias_of(factor) {
+            self.facts.row_names.insert(alias.name.value.as_str().into());
+            self.facts.renames |= !alias.columns.is_empty();
+        }
+        match factor {
+            TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => {
+                self.facts.functions.extend(Name::of(name));
+            }
+            TableFactor::Table { .. }
+            | TableFactor::Derived { .. }
+            | TableFactor::NestedJoin { .. }
+            | TableFactor::UNNEST { .. }
+            | TableFactor::TableFunction { .. }
+            | TableFactor::XmlTable { .. }
+            | TableFactor::JsonTable { .. } => {}
+            // Nothing that PostgreSQL has.
+            _ => self.facts.kinds.insert(Kind::UNKNOWN),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        if let Expr::Function(function) = expr {
+            self.facts.functions.extend(Name::of(&function.name));
+        }
+        ControlFlow::Continue(())
+    }
+
+}

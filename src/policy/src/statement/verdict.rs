@@ -1,0 +1,329 @@
+//! Whether one statement may run: the denies in the order of the file, then what protects masked data.
+
+use core::ops::{ControlFlow, Range};
+
+use sqlparser::ast::{Assignment, Expr, Insert, OnConflictAction, OnInsert, Query, Statement, Visit, Visitor};
+use wire::guard::Denial;
+
+use super::carriers::Carried;
+use super::copy::End;
+use super::kind::{self, Kind, KindSet};
+use super::reach::{self, Map};
+use super::tokens::Tokens;
+use super::tree::Facts;
+use super::{Reach, Read, Refusal, opaque, predicates};
+use crate::config::{Deny, Unparsed};
+use crate::rule::RuleId;
+use crate::sql::lexer::Lexed;
+
+/// One statement, with all that was found out about it.
+pub(super) struct Case<'c, 'l, 'a> {
+    pub(super) map: Map<'c>,
+    pub(super) tokens: Tokens<'l, 'a>,
+    pub(super) range: Range<usize>,
+    pub(super) carried: &'c Carried,
+    pub(super) statement: Option<&'c Statement>,
+    pub(super) facts: Option<&'c Facts>,
+    pub(super) read: Read,
+    pub(super) reach: Reach,
+}
+
+/// Why it may not run, if it may not.
+pub(super) fn refusal(case: &Case<'_, '_, '_>) -> Option<Refusal> {
+    let rules = case.map.rules;
+    let denied = rules.denies().find(|(_, deny)| denies(case, deny)).map(|(rule, deny)| by_rule(rule, deny));
+    denied.or_else(|| encoding(case)).or_else(|| not_read(case)).or_else(|| masked(case))
+}
+
+/// The refusal that a rule of the config gives.
+pub(super) fn by_rule(rule: RuleId, deny: &Deny) -> Refusal {
+    let message = format!("statement refused by rule \"{}\"", deny.name);
+    let denial = Denial { sqlstate: *b"42501", message: message.into(), hint: deny.message.clone() };
+    Refusal { rule: Some(rule), name: deny.name.clone(), denial }
+}
+
+/// The refusal of a statement that cannot be read whole.
+pub(super) fn unparsed(reason: &str) -> Refusal {
+    let message = format!("statement refused because it cannot be checked against the rules: {reason}");
+    let hint = "rules apply to you, and what cannot be checked does not pass; write the statement in another way";
+    let denial = Denial { sqlstate: *b"42501", message: message.into(), hint: Some(hint.into()) };
+    Refusal { rule: None, name: "unparsed".into(), denial }
+}
+
+fn protects(rule: RuleId, rule_name: &str, name: &str, what: &str, hint: &str) -> Refusal {
+    let message = format!("statement refused because {what} (mask \"{rule_name}\")");
+    let denial = Denial { sqlstate: *b"42501", message: message.into(), hint: Some(hint.into()) };
+    Refusal { rule: Some(rule), name: name.into(), denial }
+}
+
+/// Kinds of statement whose relations a tree lists completely.
+const QUERIES: [Kind; 9] = [
+    Kind::SELECT,
+    Kind::INSERT,
+    Kind::UPDATE,
+    Kind::DELETE,
+    Kind::MERGE,
+    Kind::EXPLAIN,
+    Kind::PREPARE,
+    Kind::DECLARE,
+    Kind::UNKNOWN,
+];
+
+fn denies(case: &Case<'_, '_, '_>, deny: &Deny) -> bool {
+    let kinds = case.carried.kinds;
+    if !kinds.meets(deny.statements) {
+        return false;
+    }
+    if deny.without_where {
+        let changes = KindSet::of(Kind::UPDATE).union(KindSet::of(Kind::DELETE));
+        let concerned = kinds.iter().any(|kind| KindSet::of(kind).meets(changes) && KindSet::of(kind).meets(deny.statements));
+        if !concerned || !missing_where(case) {
+            return false;
+        }
+    }
+    deny.tables.is_empty() || names_table(case, deny)
+}
+
+/// Whether some UPDATE or DELETE in it may have no WHERE.
+pub(super) fn missing_where(case: &Case<'_, '_, '_>) -> bool {
+    let changes = KindSet::of(Kind::UPDATE).union(KindSet::of(Kind::DELETE));
+    if !case.carried.kinds.meets(changes) {
+        return false;
+    }
+    let by_tree = case.facts.filter(|_| case.read == Read::Tree).map(|facts| facts.missing_where);
+    let in_bodies = || {
+        case.carried.bodies.iter().any(|body| {
+            let lexed = Lexed::new(body.as_bytes(), case.tokens.lexed.options());
+            lexed.is_ok_and(|lexed| open_change(Tokens::new(&lexed), 0..lexed.tokens().len()))
+        })
+    };
+    by_tree.unwrap_or_else(|| open_change(case.tokens, case.range.clone()) || in_bodies())
+}
+
+/// Whether an UPDATE or DELETE among tokens is not followed by a WHERE on its level.
+fn open_change(tokens: Tokens<'_, '_>, range: Range<usize>) -> bool {
+    range.clone().filter(|at| tokens.is_word(*at, "update") || tokens.is_word(*at, "delete")).any(|at| {
+        let clause = at > range.start && ["for", "key", "on"].iter().any(|word| tokens.is_word(at - 1, word));
+        let mut depth = 0_usize;
+        let mut level = at;
+        while level < range.end {
+            if tokens.is_sign(level, "(") {
+                depth += 1;
+            } else if tokens.is_sign(level, ")") {
+                match depth.checked_sub(1) {
+                    Some(outer) => depth = outer,
+                    None => break,
+                }
+            } else if depth == 0 && tokens.is_sign(level, ";") {
+                break;
+            } else if depth == 0 && tokens.is_word(level, "where") {
+                return false;
+            }
+            level += 1;
+        }
+        !clause
+    })
+}
+
+/// Whether a relation that it names may be one of the rule's tables.
+fn names_table(case: &Case<'_, '_, '_>, deny: &Deny) -> bool {
+    let leading = case.carried.leading.unwrap_or(Kind::UNKNOWN);
+    if let Some(facts) = case.facts.filter(|_| case.read == Read::Tree && QUERIES.contains(&leading)) {
+        // A rule about changes alone is about what is changed.
+        let targets_only = deny.statements.within(kind::write());
+        let relations = facts.relations.iter().filter(|relation| relation.written || !targets_only);
+        return relations
+            .into_iter()
+            .any(|relation| deny.tables.iter().any(|table| table.may_match(relation.name.schema.as_deref(), &relation.name.name)));
+    }
+    let in_bodies = case.carried.bodies.iter().any(|body| {
+        let lexed = Lexed::new(body.as_bytes(), case.tokens.lexed.options());
+        lexed.map_or(true, |lexed| token_names_table(Tokens::new(&lexed), 0..lexed.tokens().len(), deny))
+    });
+    in_bodies || token_names_table(case.tokens, case.range.clone(), deny)
+}
+
+fn token_names_table(tokens: Tokens<'_, '_>, mut range: Range<usize>, deny: &Deny) -> bool {
+    let start = range.start;
+    range.any(|at| {
+        let Some(name) = tokens.lexed.name(at) else { return false };
+        let qualified = at >= start + 2 && tokens.is_sign(at - 1, ".");
+        let schema = if qualified { tokens.lexed.name(at - 2) } else { None };
+        deny.tables.iter().any(|table| table.may_match(schema.as_deref(), &name))
+    })
+}
+
+/// Switching to an encoding in which quotes can hide.
+fn encoding(case: &Case<'_, '_, '_>) -> Option<Refusal> {
+    let rules = case.map.rules;
+    if !(rules.has_denies() || rules.has_column_masks()) || !opaque::switches_encoding(case.tokens, case.range.clone()) {
+        return None;
+    }
+    let message = "this client_encoding is refused for users under rules: characters of it can hide quotes";
+    let denial = Denial { sqlstate: *b"42501", message: message.into(), hint: Some("use UTF8".into()) };
+    Some(Refusal { rule: None, name: "unsafe encoding".into(), denial })
+}
+
+/// What cannot be read takes the outcome of `unparsed`.
+fn not_read(case: &Case<'_, '_, '_>) -> Option<Refusal> {
+    let rules = case.map.rules;
+    let (Read::Unread(reason) | Read::Opaque(reason)) = case.read else { return None };
+    let refused = match rules.unparsed() {
+        Unparsed::Allow => false,
+        Unparsed::Refuse => true,
+        // By its keywords, which have been looked for everywhere in it, no deny concerns a query that only
+        // the parser does not read; what is masked in it cannot be told.
+        Unparsed::Auto if matches!(case.read, Read::Unread(_)) && case.carried.query.is_some() => rules.has_column_masks(),
+        Unparsed::Auto => rules.has_denies() || rules.has_column_masks(),
+    };
+    refused.then(|| unparsed(reason))
+}
+
+/// Built-in functions that put a value where no mask holds: settings, notifications, sequences, locks.
+const SINKS: &[&str] = &[
+    "lo_from_bytea", "lo_put", "lowrite", "pg_advisory_lock", "pg_advisory_lock_shared", "pg_advisory_xact_lock",
+    "pg_advisory_xact_lock_shared", "pg_logical_emit_message", "pg_notify", "pg_try_advisory_lock",
+    "pg_try_advisory_lock_shared", "pg_try_advisory_xact_lock", "pg_try_advisory_xact_lock_shared", "set_config", "setval",
+];
+
+/// What protects masked data, for users under a column mask.
+fn masked(case: &Case<'_, '_, '_>) -> Option<Refusal> {
+    let rules = case.map.rules;
+    if !rules.has_column_masks() {
+        return None;
+    }
+    let renames_schema = case.carried.kinds.meets(KindSet::of(Kind::ALTER_SCHEMA));
+    if case.reach == Reach::No && !renames_schema {
+        return None;
+    }
+    let rule = match case.reach {
+        Reach::Yes(rule) => rule,
+        Reach::Unknown | Reach::No => rules.computed_mask().map_or(RuleId::UNKNOWN_ORIGIN, |mask| mask.0),
+    };
+    let rule_name = rules.rule_name(rule);
+    if renames_schema || copies(case) {
+        let what = match case.reach {
+            Reach::Yes(_) => "it would copy masked data to where no mask holds",
+            Reach::Unknown | Reach::No => "it may copy masked data to where no mask holds",
+        };
+        let hint = "select the data instead; what you may see of it is shown";
+        return Some(protects(rule, rule_name, "copy of masked data", what, hint));
+    }
+    if case.carried.copy.as_ref().is_some_and(|copy| !copy.to_server && copy.syntax.is_none()) {
+        let what = "masked data leaves by COPY only in formats that are understood";
+        return Some(protects(rule, rule_name, "copy of masked data", what, "use the text, csv or binary format without ENCODING"));
+    }
+    let facts = case.facts?;
+    let broken = predicates::broken(case.map, case.tokens, case.range.clone(), facts)?;
+    let what = "it compares or computes with a masked column";
+    let hint = "name the masked column only in the list of columns to show";
+    Some(protects(broken, rules.rule_name(broken), "predicate on masked data", what, hint))
+}
+
+/// Whether values that it reads end up in a relation, file, setting or definition.
+fn copies(case: &Case<'_, '_, '_>) -> bool {
+    let kinds = case.carried.kinds;
+    let has = |kind: Kind| kinds.meets(KindSet::of(kind));
+    if case.carried.leading == Some(Kind::EXPLAIN) && !has(Kind::EXPLAIN_ANALYZE) {
+        return false;
+    }
+    let defines = case.carried.defines || has(Kind::DO) || has(Kind::CREATE_TABLE_AS) || has(Kind::CREATE_TRIGGER) || has(Kind::MERGE);
+    let changes_masked = matches!(case.reach, Reach::Yes(_))
+        && [Kind::ALTER_TABLE, Kind::ALTER_VIEW, Kind::ALTER_OTHER].into_iter().any(has);
+    let server_side = case.carried.copy.as_ref().is_some_and(|copy| !copy.to_server && copy.end != End::Client);
+    let sinks = case.range.clone().any(|at| {
+        case.tokens.is_sign(at + 1, "(") && case.tokens.lexed.name(at).is_some_and(|name| SINKS.contains(&&*name))
+    });
+    if defines || changes_masked || server_side || sinks {
+        return true;
+    }
+    if !has(Kind::INSERT) && !has(Kind::UPDATE) {
+        return false;
+    }
+    match case.statement {
+        Some(Statement::Insert(insert)) if alone(kinds, Kind::INSERT) => insert_copies(case, insert),
+        Some(Statement::Update(update)) if alone(kinds, Kind::UPDATE) => {
+            let others = case.facts.is_none_or(|facts| facts.relations.iter().any(|relation| !relation.written && reads_masked(case, &relation.name.name)));
+            (update.from.is_some() && (others || case.reach == Reach::Unknown)) || assigns_masked(case, &update.assignments)
+        }
+        // Changes inside CTEs: what they read is not told apart.
+        _ => true,
+    }
+}
+
+/// Whether there is no other change of rows in it.
+fn alone(kinds: KindSet, kind: Kind) -> bool {
+    kinds.iter().filter(|found| KindSet::of(*found).within(kind::write())).all(|found| found == kind)
+}
+
+fn reads_masked(case: &Case<'_, '_, '_>, name: &str) -> bool {
+    match case.map.catalogue {
+        Some((_, sight)) => sight.reached(name).is_some(),
+        None => true,
+    }
+}
+
+/// Whether an INSERT takes values from elsewhere than the statement itself.
+fn insert_copies(case: &Case<'_, '_, '_>, insert: &Insert) -> bool {
+    let (tokens, range) = (case.tokens, case.range.clone());
+    let Some(into) = range.clone().find(|at| tokens.is_word(*at, "insert") && tokens.is_word(at + 1, "into")) else { return true };
+    let mut source = into + 2;
+    while tokens.is_name(source) && tokens.is_sign(source + 1, ".") {
+        source += 2;
+    }
+    let end = ["on", "returning"].into_iter().filter_map(|word| tokens.find_word(source + 1..range.end, word)).min();
+    let source = source + 1..end.unwrap_or(range.end);
+    let before = reach::by_tokens(case.map, tokens, range.start..into);
+    let behind = reach::by_tokens(case.map, tokens, source);
+    // Functions and relations that nobody knows are in the reach of the whole, not in that of its tokens.
+    let unknown = case.reach == Reach::Unknown;
+    let assignments = match &insert.on {
+        Some(OnInsert::OnConflict(conflict)) => match &conflict.action {
+            OnConflictAction::DoUpdate(update) => update.assignments.as_slice(),
+            OnConflictAction::DoNothing => &[],
+        },
+        Some(_) => return true,
+        None => &[],
+    };
+    before != Reach::No || behind != Reach::No || unknown || assigns_masked(case, assignments)
+}
+
+/// Whether a value that is assigned is computed from a masked column, a whole row or another query.
+fn assigns_masked(case: &Case<'_, '_, '_>, assignments: &[Assignment]) -> bool {
+    assignments.iter().any(|assignment| {
+        let mut walk = Values { case, found: false };
+        let _: ControlFlow<()> = assignment.value.visit(&mut walk);
+        walk.found
+    })
+}
+
+struct Values<'v, 'c, 'l, 'a> {
+    case: &'v Case<'c, 'l, 'a>,
+    found: bool,
+}
+
+impl Visitor for Values<'_, '_, '_, '_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+        self.found = true;
+        ControlFlow::Break(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        let masked = |name: &str| self.case.map.catalogue.is_none_or(|(_, sight)| sight.is_masked_column(name));
+        self.found |= match expr {
+            Expr::Identifier(ident) => {
+                masked(&ident.value) || self.case.facts.is_none_or(|facts| facts.row_names.contains(&*ident.value))
+            }
+            // `excluded` is the row that the statement itself brings.
+            Expr::CompoundIdentifier(parts) => {
+                parts.first().is_none_or(|first| first.value != "excluded") && parts.last().is_some_and(|last| masked(&last.value))
+            }
+            Expr::Function(_) => self.case.reach == Reach::Unknown,
+            Expr::CompoundFieldAccess { .. } | Expr::QualifiedWildcard(..) | Expr::Wildcard(_) => true,
+            _ => false,
+        };
+        if self.found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
