@@ -26,7 +26,7 @@ pub enum Command {
         allow: bool,
     },
     /// Use this policy from each session's next statement on, and send [`Event::PolicyActive`].
-    Policy(Arc<policy::Snapshot>),
+    Policy(Arc<policy::snapshot::Snapshot>),
     /// Accept nobody any more, let running statements end for at most `grace`, tell idle clients 57P01, then
     /// send [`Event::Stopped`]. A second one may shorten the grace.
     Stop {
