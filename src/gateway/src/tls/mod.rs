@@ -31,6 +31,9 @@ const ALPN: &[u8] = b"postgresql";
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
+    /// Something was to be sent after close_notify.
+    #[error("this side of the TLS connection is closed")]
+    Closed,
     /// The peer sent something after TLS had failed, or something was to be sent then.
     #[error("the TLS connection has failed already")]
     Failed,

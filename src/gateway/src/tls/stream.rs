@@ -53,6 +53,8 @@ pub struct TlsStream {
     /// about: record headers cannot be read from it.
     gathering: bool,
     require_alpn: bool,
+    /// Whether we have said that we send no more.
+    closed: bool,
     state: Result<TlsState, Failed>,
 }
 
@@ -71,7 +73,14 @@ struct Failed;
 
 impl TlsStream {
     pub(super) fn new(connection: Connection, require_alpn: bool) -> Self {
-        Self { connection, pending: Vec::new(), gathering: false, require_alpn, state: Ok(TlsState::Open) }
+        Self {
+            connection,
+            pending: Vec::new(),
+            gathering: false,
+            require_alpn,
+            closed: false,
+            state: Ok(TlsState::Open),
+        }
     }
 
     /// Appends what must be sent first: a client's hello, nothing for a server.
@@ -171,11 +180,14 @@ impl TlsStream {
     /// Encrypts all of `plaintext` and appends the records.
     ///
     /// # Errors
-    /// [`TlsError::NotReady`] before the handshake has ended, others when the connection has failed or its
-    /// keys are used up.
+    /// [`TlsError::NotReady`] before the handshake has ended, [`TlsError::Closed`] after [`TlsStream::close`],
+    /// others when the connection has failed or its keys are used up.
     pub fn seal(&mut self, plaintext: &[u8], ciphertext_out: &mut Vec<u8>) -> Result<(), TlsError> {
         if self.state.is_err() {
             return Err(TlsError::Failed);
+        }
+        if self.closed {
+            return Err(TlsError::Closed);
         }
         if self.is_handshaking() {
             return Err(TlsError::NotReady);
@@ -195,9 +207,10 @@ impl TlsStream {
     /// Appends the close_notify alert: we send no more. Does nothing before the handshake has ended and the
     /// second time.
     pub fn close(&mut self, ciphertext_out: &mut Vec<u8>) {
-        if self.state.is_err() || self.is_handshaking() {
+        if self.state.is_err() || self.closed || self.is_handshaking() {
             return;
         }
+        self.closed = true;
         let mut held = core::mem::take(&mut self.pending);
         // What waits to be sent goes first: asking for the state that can close would lose it.
         self.drive_held(&mut held, ciphertext_out);
@@ -281,7 +294,7 @@ fn record_missing(bytes: &[u8]) -> usize {
 }
 
 /// The one call that both sides of rustls have apart.
-trait Machine {
+trait Machine: core::ops::Deref<Target: core::ops::Deref<Target = CommonState>> {
     type Data;
 
     fn process<'c, 'i>(&'c mut self, incoming: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data>;
@@ -359,8 +372,10 @@ fn drive<M: Machine>(
 
 /// Appends the alerts that an error has left to be sent.
 fn flush_alerts<M: Machine>(machine: &mut M, rest: &mut [u8], out: &mut Vec<u8>) {
-    // Alerts come first; whatever is not one would be a second look at what has failed.
-    while let Ok(ConnectionState::EncodeTlsData(mut data)) = machine.process(rest).state {
+    // What is queued comes first. Without anything queued, rustls would look a second time at what has failed.
+    while machine.wants_write()
+        && let Ok(ConnectionState::EncodeTlsData(mut data)) = machine.process(rest).state
+    {
         if encode(out, |room| data.encode(room)).is_err() {
             return;
         }
