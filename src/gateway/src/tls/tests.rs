@@ -166,6 +166,71 @@ fn a_handshake_message_without_end_is_bounded() {
     assert!(matches!(error, TlsError::TooLong | TlsError::Protocol(_)), "{error}");
 }
 
+/// Spreads the handshake messages of plaintext records over records of `size` bytes each.
+fn fragmented(records: &[u8], size: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = records;
+    while let [kind @ 0x16, major, minor, high, low, tail @ ..] = rest {
+        let (fragment, next) = tail.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+        for piece in fragment.chunks(size) {
+            out.extend_from_slice(&[*kind, *major, *minor]);
+            out.extend_from_slice(&u16::try_from(piece.len()).unwrap().to_be_bytes());
+            out.extend_from_slice(piece);
+        }
+        rest = next;
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+#[test]
+fn a_handshake_message_may_be_spread_over_records() {
+    let tls = Folder::new().server();
+    for size in [1, 2, 50, 200] {
+        for step in [1, 3, 57, usize::MAX] {
+            let (mut client, mut server) = (client(), tls.accept().unwrap());
+            let (mut plain, mut hello) = (Vec::new(), Vec::new());
+            client.start(&mut hello).unwrap();
+            let answer = feed(&mut server, &fragmented(&hello, size), step, &mut plain).unwrap();
+            let finished = feed(&mut client, &fragmented(&answer, size), step, &mut plain).unwrap();
+            let tickets = feed(&mut server, &finished, step, &mut plain).unwrap();
+            feed(&mut client, &tickets, step, &mut plain).unwrap();
+            let mut sealed = Vec::new();
+            client.seal(b"SELECT 1", &mut sealed).unwrap();
+            feed(&mut server, &sealed, step, &mut plain).unwrap();
+            assert_eq!(plain, b"SELECT 1", "{size} {step}");
+        }
+    }
+}
+
+#[test]
+fn no_changed_byte_of_a_handshake_gets_through_or_panics() {
+    let tls = Folder::new().server();
+    let mut failed = 0;
+    for at in (0..3000).step_by(11) {
+        let (mut client, mut server) = (client(), tls.accept().unwrap());
+        let (mut plain, mut bytes) = (Vec::new(), Vec::new());
+        client.start(&mut bytes).unwrap();
+        let mut position = at;
+        for turn in 0..4 {
+            if let Some(byte) = bytes.get_mut(position) {
+                *byte ^= 0x55;
+            }
+            position = position.wrapping_sub(bytes.len());
+            let receiver = if turn % 2 == 0 { &mut server } else { &mut client };
+            match feed(receiver, &bytes, 100, &mut plain) {
+                Ok(answer) => bytes = answer,
+                Err((_, alert)) => {
+                    failed += 1;
+                    bytes = alert;
+                }
+            }
+        }
+        assert!(plain.is_empty());
+    }
+    assert!(failed > 50, "{failed}");
+}
+
 #[test]
 fn nothing_is_sealed_before_the_handshake_has_ended() {
     let mut client = client();
