@@ -21,9 +21,11 @@ pub struct Setup {
     upstream: String,
     tls_dir: PathBuf,
     gateway_auth: bool,
+    upstream_user: &'static str,
     tls: Option<&'static str>,
     upstream_tls: &'static str,
     policy: String,
+    cores: &'static str,
     gateway_lines: String,
     listen_lines: String,
     audit_lines: String,
@@ -44,9 +46,11 @@ impl Setup {
             upstream: upstream.to_owned(),
             tls_dir: tls_dir.to_owned(),
             gateway_auth: false,
+            upstream_user: "app",
             tls: None,
             upstream_tls: "disable",
             policy: masked::POLICY.to_owned(),
+            cores: "[0]",
             gateway_lines: String::new(),
             listen_lines: String::new(),
             audit_lines: String::new(),
@@ -58,6 +62,12 @@ impl Setup {
     #[must_use]
     pub fn gateway_auth(self) -> Self {
         Self { gateway_auth: true, ..self }
+    }
+
+    /// The role of the server that a gateway which authenticates logs in as.
+    #[must_use]
+    pub fn upstream_user(self, upstream_user: &'static str) -> Self {
+        Self { upstream_user, ..self }
     }
 
     /// TLS is offered to clients.
@@ -82,6 +92,12 @@ impl Setup {
     #[must_use]
     pub fn policy(self, rules: &str) -> Self {
         Self { policy: rules.to_owned(), ..self }
+    }
+
+    /// Cores in place of the first one, as the config writes them.
+    #[must_use]
+    pub fn cores(self, cores: &'static str) -> Self {
+        Self { cores, ..self }
     }
 
     /// More lines for `[gateway]`.
@@ -127,9 +143,13 @@ impl Setup {
             mode => format!("upstream_tls = \"{mode}\"\n"),
         };
         let auth = if self.gateway_auth {
-            "auth = \"gateway\"\nupstream_user = \"app\"\nupstream_password = { env = \"TEST_APP_PASSWORD\" }\n"
+            format!(
+                "auth = \"gateway\"\nupstream_user = \"{0}\"\nupstream_password = {{ env = \"TEST_{1}_PASSWORD\" }}\n",
+                self.upstream_user,
+                self.upstream_user.to_uppercase()
+            )
         } else {
-            "auth = \"passthrough\"\n"
+            "auth = \"passthrough\"\n".to_owned()
         };
         let users: String = [("ana", "support"), ("dora", "dba"), ("trust_user", "dba"), ("scram_user", "support")]
             .iter()
@@ -143,9 +163,10 @@ impl Setup {
             })
             .collect();
         format!(
-            "[gateway]\ncores = [0]\n{}\n[admin]\naddress = \"127.0.0.1:{admin_port}\"\n\n\
+            "[gateway]\ncores = {}\n{}\n[admin]\naddress = \"127.0.0.1:{admin_port}\"\n\n\
              [audit]\npath = \"{}\"\n{}\n[[listen]]\nname = \"shop\"\nprotocol = \"postgres\"\n\
              address = \"127.0.0.1:{port}\"\nupstream = \"{}\"\n{tls}{upstream_tls}{auth}{}\n{users}\n{}\n",
+            self.cores,
             self.gateway_lines,
             audit_dir.display(),
             self.audit_lines,
@@ -364,7 +385,9 @@ fn spawn(config: &Path, log: &Path) -> Child {
 }
 
 fn add_secrets(command: &mut Command) {
-    command.env("TEST_APP_PASSWORD", "app-secret");
+    for user in ["app", "md5_user", "password_user"] {
+        command.env(format!("TEST_{}_PASSWORD", user.to_uppercase()), format!("{user}-secret"));
+    }
     for user in ["ana", "dora", "trust_user", "scram_user"] {
         command.env(format!("TEST_PASSWORD_{}", user.to_uppercase()), format!("{user}-secret"));
     }

@@ -141,7 +141,7 @@ def raw_pipeline(connection, segments):
                 sqlstate = result.error_field(pq.DiagnosticField.SQLSTATE)
                 value = result.get_value(0, 0) if result.ntuples else None
                 emit("raw pipeline", query, pq.ExecStatus(result.status).name, sqlstate, value)
-        emit("raw sync", pq.ExecStatus(pgconn.get_result().status).name, pq.TransactionStatus(pgconn.transaction_status).name)
+        emit("raw sync", pq.ExecStatus(pgconn.get_result().status).name)
     pgconn.exit_pipeline_mode()
 
 
@@ -250,8 +250,31 @@ def masked(options):
         emit("still", connection.execute("SELECT count(*) FROM customers").fetchone())
 
 
+def refused(options):
+    """Statements that the gateway refuses, in the middle of libpq pipelines."""
+    with connect(options) as connection:
+        raw_pipeline(connection, [
+            [b"SELECT 1", b"DROP TABLE old_carts", b"SELECT 'skipped'"],
+            [b"SELECT 'second segment'"],
+            [b"BEGIN", b"DROP TABLE old_carts", b"COMMIT"],
+            [b"SELECT 'in a failed transaction'"],
+            [b"ROLLBACK", b"SELECT 'recovered'"],
+        ])
+        try:
+            with connection.pipeline():
+                connection.execute("SELECT 1")
+                connection.execute("TRUNCATE old_carts")
+                connection.execute("SELECT 2")
+        except errors.InsufficientPrivilege as error:
+            emit("pipeline error", error.sqlstate)
+        emit("after", connection.execute("SELECT 1").fetchone())
+
+
 def main():
     options = arguments()
+    if options["mode"] == "refused":
+        refused(options)
+        return
     if options["mode"] == "masked":
         masked(options)
         return

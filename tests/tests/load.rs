@@ -1,0 +1,86 @@
+//! A thousand clients that stop reading, beside a running load: memory stays bounded, the load its throughput.
+
+use integration::gateway::{Gateway, Setup};
+use integration::or_skip;
+use integration::program;
+use integration::raw::Client;
+use integration::raw::message::query;
+use integration::servers::Server;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const SLOW: usize = 1000;
+
+/// What the gateway may hold for one client that does not read: its backlog's limit and the kernel's share of
+/// nothing, since socket buffers are not resident memory of the process.
+const KIB_FOR_EACH: u64 = 600;
+
+fn transactions_per_second(server: &Server, gateway: &Gateway, seconds: u32) -> f64 {
+    let mut command = server.program("pgbench");
+    command.args(["-n", "-S", "-M", "prepared", "-c", "8", "-T", &seconds.to_string()]);
+    command.arg(server.dsn(&gateway.endpoint("trust_user", false).in_database("bench")));
+    let said = program::run(&mut command, Duration::from_secs(120)).expect_success().stdout;
+    let line = said.lines().find(|line| line.starts_with("tps = ")).unwrap_or_else(|| panic!("{said}"));
+    line.split(' ').nth(2).and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("{said}"))
+}
+
+fn make_bench_database(server: &Server) {
+    if server.admin("postgres", "SELECT count(*) FROM pg_database WHERE datname = 'bench'") == "0" {
+        let _ = server.admin("postgres", "CREATE DATABASE bench OWNER app");
+    }
+    let mut command = server.program("pgbench");
+    let app = server.endpoint("app", false).in_database("bench");
+    command.args(["-i", "-q", "-s", "1"]).arg(server.dsn(&app));
+    program::run(&mut command, Duration::from_secs(60)).expect_success();
+}
+
+#[test]
+fn a_thousand_clients_that_stop_reading_harm_nobody() {
+    let server = or_skip!(Server::find("pg15-plain-many"));
+    make_bench_database(&server);
+    let gateway = Setup::before(&server).start();
+    let seconds = if std::env::var_os("WIREGATE_SOAK").is_some() { 60 } else { 5 };
+    let alone = transactions_per_second(&server, &gateway, seconds);
+    let before = gateway.resident_kib();
+
+    // Each asks for 20 MB and reads nothing of it.
+    let slow: Vec<Client> = (0..SLOW)
+        .map(|_| {
+            let mut client = Client::login(&gateway.endpoint("trust_user", false));
+            client.send(&query("SELECT repeat('x', 1000) FROM generate_series(1, 20000)")).expect("send");
+            client
+        })
+        .collect();
+    settle(&gateway);
+    let beside = transactions_per_second(&server, &gateway, seconds);
+    let held = gateway.resident_kib().saturating_sub(before);
+    assert!(held < KIB_FOR_EACH * SLOW as u64, "{held} KiB for {SLOW} clients");
+    // The server's own thousand processes and the kernel's full buffers take their share of two cores.
+    assert!(beside > alone * 0.6, "{beside:.0} transactions a second beside them, {alone:.0} alone");
+
+    // A reader that wakes gets all of it.
+    let mut slow = slow;
+    for client in slow.iter_mut().take(5) {
+        let frames = client.until(b'Z', 1);
+        assert_eq!(frames.iter().filter(|frame| frame.tag == b'D').count(), 20_000);
+    }
+    drop(slow);
+    program::eventually("the server sessions end", Duration::from_secs(30), || {
+        let sessions = server.admin("postgres", "SELECT count(*) FROM pg_stat_activity WHERE usename = 'trust_user'");
+        (sessions == "0").then_some(())
+    });
+}
+
+/// Waits until the gateway's memory no longer grows.
+fn settle(gateway: &Gateway) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut last = gateway.resident_kib();
+    while Instant::now() < deadline {
+        thread::sleep(Duration::from_secs(1));
+        let now = gateway.resident_kib();
+        if now < last + 512 {
+            return;
+        }
+        last = now;
+    }
+}
