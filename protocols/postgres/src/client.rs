@@ -23,7 +23,7 @@ use crate::refusal;
 use crate::requests::{Part, Step};
 use crate::server::forward_run;
 use crate::session::{Output, Session};
-use crate::statements::{Portal, Prepared};
+use crate::statements::{self, Name, Portal, Prepared};
 use std::rc::Rc;
 
 /// Longest names, and so longest small messages, that are read.
@@ -46,10 +46,10 @@ pub(crate) enum ClientBody<G: Guard> {
 /// A Bind that streams by.
 pub(crate) struct OpenBind<G: Guard> {
     pub(crate) reader: BindReader,
-    pub(crate) name: crate::statements::Name,
+    pub(crate) name: Name,
     pub(crate) registered: bool,
     pub(crate) source: Option<Rc<Prepared<G>>>,
-    pub(crate) source_name: crate::statements::Name,
+    pub(crate) source_name: Name,
     pub(crate) statement: G::Statement,
     pub(crate) wants: bool,
     pub(crate) bytes: u64,
@@ -294,6 +294,7 @@ impl<G: Guard> Session<G> {
             source_name: bind.source_name,
             statement: bind.statement,
             wants: bind.wants,
+            weight: statements::portal_weight(&parameters, &formats),
             formats,
             parameters: parameters.into(),
             planned: None.into(),

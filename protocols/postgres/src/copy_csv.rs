@@ -309,7 +309,7 @@ mod tests {
             let mut csv = csv(b'"');
             let first = csv.end(&bytes[..split]);
             let end = first.or_else(|| csv.end(bytes));
-            assert_eq!(end, Some(14), "{split}");
+            assert_eq!(end, Some(13), "{split}");
         }
     }
 

@@ -241,7 +241,7 @@ impl<G: Guard> Session<G> {
                 let planned = plan(guard, statement, self.server.described, &columns);
                 self.server.phase = Phase::Rows(planned);
                 self.server.described += 1;
-                return Ok(true);
+                Ok(true)
             }
             (Some(Entry::DescribeStatement { prepared, disturbance }), Phase::Parameters) => {
                 if let Some(prepared) = prepared {

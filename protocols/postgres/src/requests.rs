@@ -597,6 +597,7 @@ fn unknown_portal<G: Guard>(name: &[u8], statement: G::Statement, guard: &G) -> 
         planned: None.into(),
         described_in: None.into(),
         bind_bytes: 0.into(),
+        weight: 0,
     }
 }
 

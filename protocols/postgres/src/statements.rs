@@ -112,11 +112,13 @@ pub(crate) struct Portal<G: Guard> {
     pub(crate) described_in: Cell<Option<u64>>,
     /// Bytes of Bind, reported with the first execution.
     pub(crate) bind_bytes: Cell<u64>,
+    /// [`portal_weight`] of it when it was bound.
+    pub(crate) weight: usize,
 }
 
 /// What a name costs while it is open.
 pub(crate) trait Weight {
-    /// Bytes on the heap, roughly.
+    /// Bytes on the heap, roughly; the same each time.
     fn weight(&self) -> usize;
 }
 
@@ -128,9 +130,13 @@ impl<G: Guard> Weight for Prepared<G> {
 
 impl<G: Guard> Weight for Portal<G> {
     fn weight(&self) -> usize {
-        let parameters = self.parameters.borrow();
-        ENTRY_BYTES + self.formats.heap_bytes() + parameters.len() * (limits::AUDIT_PARAMETER_BYTES / 2)
+        self.weight
     }
+}
+
+/// What a portal with these parameters and formats costs.
+pub(crate) fn portal_weight(parameters: &[Parameter], formats: &Formats) -> usize {
+    ENTRY_BYTES + formats.heap_bytes() + parameters.len() * (limits::AUDIT_PARAMETER_BYTES / 2)
 }
 
 struct Slot<T> {
