@@ -1,1 +1,326 @@
-//! Detectors from the batch to the cell.
+//! Detectors from the batch to the cell: the prefilter covers what the rules find, and cells stay valid.
+
+use std::sync::Arc;
+
+use wire::guard::{CellOutcome, Treatment};
+use wire::value::{Encoding, ValueType};
+
+use super::*;
+use crate::mask::number::numeric_binary;
+use crate::mask::{ALL_TYPES, ColumnSpec, MaskCounts, Method, RowMask};
+use crate::rule::RuleId;
+
+const REDACT: Method = Method::Redact;
+const KEEP: Method = Method::Keep { first: 1, last: 4 };
+
+fn set(method: Method) -> Arc<DetectorSet> {
+    let uses =
+        Detector::ALL.iter().zip(1..).map(|(&detector, rule)| DetectorUse { rule: RuleId(rule), detector, method });
+    Arc::new(DetectorSet::compile(&uses.collect::<Vec<_>>()))
+}
+
+fn column(value_type: ValueType, encoding: Encoding, method: Method) -> ColumnSpec {
+    ColumnSpec { value_type, encoding, nullable: true, mask: None, detectors: Some(set(method)) }
+}
+
+fn plan(value_type: ValueType, encoding: Encoding, method: Method) -> RowMask {
+    RowMask::new(vec![column(value_type, encoding, method)])
+}
+
+/// The cell after detection, `None` for NULL, and how many cells were counted.
+fn scanned(value_type: ValueType, encoding: Encoding, method: Method, cell: &[u8]) -> (Option<Vec<u8>>, u64) {
+    let (mut cell, mut counts) = (cell.to_vec(), MaskCounts::new());
+    let outcome = plan(value_type, encoding, method).mask_cell(0, &mut cell, &mut counts);
+    let cell = match outcome {
+        CellOutcome::InPlace => Some(cell),
+        CellOutcome::Null => None,
+        CellOutcome::Replace(bytes) => Some(bytes),
+    };
+    (cell, counts.by_rule().iter().map(|(_, cells)| cells).sum())
+}
+
+fn text(value_type: ValueType, method: Method, cell: &str) -> String {
+    let (cell, _) = scanned(value_type, Encoding::Text, method, cell.as_bytes());
+    String::from_utf8(cell.unwrap()).unwrap()
+}
+
+fn candidates(plan: &RowMask, batch: &[u8]) -> Vec<usize> {
+    let mut hits = Vec::new();
+    plan.candidates(batch, &mut hits);
+    assert!(hits.is_sorted_by(|a, b| a < b), "{hits:?}");
+    hits.into_iter().map(|hit| usize::try_from(hit).unwrap()).collect()
+}
+
+fn random(seed: u64) -> impl FnMut() -> u8 {
+    let mut state = seed;
+    move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_be_bytes()[0]
+    }
+}
+
+const VALUES: [&str; 20] = [
+    "a@b.cd",
+    "ann.lee@example.com",
+    "zoë@müller.de",
+    "4111111111111111",
+    "378282246310005",
+    "4222222222222",
+    "6200000000000000000",
+    "4111 1111 1111 1111",
+    "4111-1111-1111-1111",
+    "3782 822463 10005",
+    "3056 930902 5904",
+    "41111111 11111111",
+    "411111-1111111111",
+    "4222 2222 22222",
+    "4222-2222-2222-2",
+    "411111 1111111111",
+    "123-45-6789",
+    "123 45 6789",
+    "899-99-9999",
+    "6304 0000 0000 0000",
+];
+
+#[test]
+fn every_value_is_covered_at_every_position_between_any_neighbours() {
+    let plan = plan(ValueType::Text, Encoding::Text, REDACT);
+    let fills: [fn(usize) -> u8; 4] = [|_| b'x', |_| b'7', |_| 0, |n| b"2024-01-15 10:30@"[n % 17]];
+    for value in VALUES {
+        for fill in fills {
+            for start in 0..140 {
+                let mut batch: Vec<u8> = (0..200).map(fill).collect();
+                batch[start..start + value.len()].copy_from_slice(value.as_bytes());
+                for end in [start + value.len(), batch.len()] {
+                    let hits = candidates(&plan, &batch[..end]);
+                    let covered = hits.iter().any(|hit| (start..start + value.len()).contains(hit));
+                    assert!(covered, "{value} at {start} of {end}: {hits:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn whatever_a_rule_finds_in_noise_is_covered() {
+    let mut random = random(7);
+    let plan = plan(ValueType::Text, Encoding::Text, REDACT);
+    let alphabet = b"444111 -@.a57\x00";
+    let mut found = 0;
+    for round in 0..20_000 {
+        let length = 20 + usize::from(random()) % 120;
+        let mut cell: Vec<u8> = (0..length).map(|_| alphabet[usize::from(random()) % alphabet.len()]).collect();
+        let value = VALUES[usize::from(random()) % VALUES.len()].bytes();
+        let at = usize::from(random()) % length;
+        cell.splice(at..at, value);
+        let hits = candidates(&plan, &cell);
+        for find in [card::find, email::find, ssn::find] {
+            let mut from = 0;
+            while let Some(range) = find(&cell, from) {
+                assert!(hits.iter().any(|hit| range.contains(hit)), "{round}: {range:?} of {cell:?}: {hits:?}");
+                from = range.end;
+                found += 1;
+            }
+        }
+    }
+    assert!(found > 2_000, "{found}");
+}
+
+#[test]
+fn numbers_in_binary_form_are_covered_with_their_length_before_them() {
+    let integer = 4_111_111_111_111_111i64.to_be_bytes().to_vec();
+    for (value_type, value) in [
+        (ValueType::Int8, integer),
+        (ValueType::Numeric, numeric_binary("4111111111111111")),
+        (ValueType::Numeric, numeric_binary("6200000000000000000")),
+        (ValueType::Numeric, numeric_binary("4222222222222")),
+    ] {
+        let plan = plan(value_type, Encoding::PgBinary, REDACT);
+        assert_eq!(plan.treatment(0), Treatment::Detect);
+        for start in 0..70 {
+            let mut batch = vec![0; start];
+            batch.extend(u32::try_from(value.len()).unwrap().to_be_bytes());
+            batch.extend(&value);
+            let hits = candidates(&plan, &batch);
+            assert!(hits.iter().any(|hit| *hit >= start + 4), "{value_type:?} at {start}: {hits:?}");
+        }
+        assert_eq!(scanned(value_type, Encoding::PgBinary, REDACT, &value).1, 1);
+    }
+    assert_eq!(
+        candidates(&plan(ValueType::Int8, Encoding::PgBinary, REDACT), &[0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 1, 2]),
+        [0; 0]
+    );
+}
+
+#[test]
+fn clean_rows_give_no_offsets() {
+    let rows =
+        "Ann Lee\t2024-01-15 10:30:00.123456+00\t+1 555-123-4567\t12 Main St, 90210\t1234.50\t@home\n".repeat(20);
+    assert_eq!(candidates(&plan(ValueType::Text, Encoding::Text, REDACT), rows.as_bytes()), [0; 0]);
+}
+
+#[test]
+fn matches_in_prose_are_masked_in_place_by_their_rules_method() {
+    let prose = "mail ann@x.com or bob@y.org, card 4111 1111 1111 1111, ssn 123-45-6789.";
+    assert_eq!(
+        text(ValueType::Text, REDACT, prose),
+        "mail ********* or *********, card *******************, ssn ***********."
+    );
+    assert_eq!(
+        text(ValueType::Text, KEEP, "card 4111 1111 1111 1111, mail ann.lee@example.com"),
+        "card 4*** **** **** 1111, mail a**.***@******e.com"
+    );
+    assert_eq!(scanned(ValueType::Text, Encoding::Text, REDACT, prose.as_bytes()).1, 3);
+    assert_eq!(scanned(ValueType::Text, Encoding::Text, Method::Null, prose.as_bytes()), (None, 1));
+    assert_eq!(text(ValueType::Text, REDACT, "nothing here"), "nothing here");
+    assert_eq!(text(ValueType::Text, REDACT, r#"{"m":"a\nann@x.com"}"#), r#"{"m":"a***********"}"#);
+    assert_eq!(text(ValueType::Text, KEEP, r"a\nannann@x.com"), "a*n******@x.com");
+}
+
+#[test]
+fn json_stays_json() {
+    for value_type in [ValueType::Json, ValueType::Jsonb] {
+        assert_eq!(
+            text(
+                value_type,
+                REDACT,
+                r#"{"e":"hi\nann@x.com","n":4111111111111111,"m":-4111111111111111,"s":["123-45-6789"]}"#
+            ),
+            r#"{"e":"hi\n*********","n":               0,"m":-4111111111111111,"s":["***********"]}"#
+        );
+        assert_eq!(text(value_type, KEEP, "[4111111111111111]"), "[4000000000001111]");
+        assert_eq!(text(value_type, Method::Keep { first: 0, last: 4 }, "[4012888888881881]"), "[            1881]");
+        assert_eq!(text(value_type, REDACT, "4111111111111111.5"), "4111111111111111.5");
+    }
+    let (cell, count) = scanned(ValueType::Jsonb, Encoding::PgBinary, REDACT, b"\x01\"ann@x.com\"");
+    assert_eq!((cell.unwrap(), count), (b"\x01\"*********\"".to_vec(), 1));
+    assert_eq!(scanned(ValueType::Json, Encoding::Text, Method::Null, b"[4111111111111111]"), (None, 1));
+}
+
+#[test]
+fn elements_of_arrays_and_composites_are_masked_and_their_structure_stays() {
+    for (value, masked) in [
+        ("{4111111111111111,7}", "{0000000000000000,7}"),
+        ("{7,-4111111111111111}", "{7,-0000000000000000}"),
+        ("{\"card 4111111111111111\",ann@x.com}", "{\"card ****************\",*********}"),
+        ("(4111111111111111,ann@x.com)", "(0000000000000000,*********)"),
+        ("{4111-1111-1111-1111}", "{*******************}"),
+    ] {
+        assert_eq!(text(ValueType::Array, REDACT, value), masked);
+    }
+    let word = |value: u32| value.to_be_bytes();
+    // The length of the text, 49, is the digit `1`.
+    let value = format!("4111111111111111{}", " ".repeat(33));
+    let masked = value.replace(char::is_numeric, "*");
+    let array =
+        |text: &str| [&word(1)[..], &word(0), &word(25), &word(1), &word(1), &word(49), text.as_bytes()].concat();
+    assert_eq!(scanned(ValueType::Array, Encoding::PgBinary, REDACT, array(&value).as_slice()).0, Some(array(&masked)));
+    let record = |number: i64, text: &str| {
+        let text_item = [&word(25)[..], &word(u32::try_from(text.len()).unwrap()), text.as_bytes()].concat();
+        [&word(2)[..], &word(20), &word(8), &number.to_be_bytes(), &text_item].concat()
+    };
+    let (masked, _) = scanned(
+        ValueType::Composite,
+        Encoding::PgBinary,
+        KEEP,
+        &record(4_111_111_111_111_111, "a@x.com"),
+    );
+    assert_eq!(masked, Some(record(4_000_000_000_001_111, "*******")));
+    assert_eq!(scanned(ValueType::Composite, Encoding::PgBinary, Method::Null, &record(1, "ann@x.com")).0, None);
+}
+
+#[test]
+fn ranges_and_unknown_binary_values_are_redacted_whole() {
+    assert_eq!(text(ValueType::Range, REDACT, "[4111111111111111,4111111111111112)"), "empty");
+    assert_eq!(text(ValueType::Range, REDACT, "[1,2)"), "[1,2)");
+    let card = 4_111_111_111_111_111i64.to_be_bytes();
+    let range = [&[0x12][..], &8u32.to_be_bytes(), &card].concat();
+    assert_eq!(scanned(ValueType::Range, Encoding::PgBinary, REDACT, &range).0, Some(vec![1]));
+    // An hstore of one pair whose lengths look like text.
+    let hstore = |value: &str| [&[0, 0, 0, 1, 0, 0, 0, 1, b'k', 0, 0, 0, 49][..], value.as_bytes()].concat();
+    let card = format!("4111111111111111{}", " ".repeat(33));
+    assert_eq!(scanned(ValueType::Unknown, Encoding::PgBinary, REDACT, &hstore(&card)), (None, 1));
+    assert_eq!(scanned(ValueType::Unknown, Encoding::PgBinary, REDACT, &hstore("v")).1, 0);
+    // citext, an enum: their binary form is their text.
+    let (cell, _) = scanned(ValueType::Unknown, Encoding::PgBinary, REDACT, b"to ann@x.com");
+    assert_eq!(cell.unwrap(), b"to *********");
+}
+
+#[test]
+fn numbers_are_masked_as_numbers_and_other_types_are_not_looked_into() {
+    let card = "4111111111111111";
+    for value_type in [ValueType::Int8, ValueType::Numeric, ValueType::Float8] {
+        assert_eq!(text(value_type, REDACT, card), "0".repeat(16));
+        assert_eq!(text(value_type, REDACT, "4111111111111112"), "4111111111111112");
+    }
+    assert_eq!(text(ValueType::Int8, KEEP, card), "4000000000001111");
+    let (cell, _) = scanned(ValueType::Int8, Encoding::PgBinary, KEEP, &4_111_111_111_111_111i64.to_be_bytes());
+    assert_eq!(cell.unwrap(), 4_000_000_000_001_111i64.to_be_bytes());
+    assert_eq!(text(ValueType::Bytes, REDACT, r"\x4111111111111111"), r"\x4111111111111111");
+    for value_type in [ValueType::Uuid, ValueType::Int4, ValueType::Date, ValueType::Bool, ValueType::Inet] {
+        for encoding in [Encoding::Text, Encoding::PgBinary] {
+            let plan = plan(value_type, encoding, REDACT);
+            assert!(plan.is_idle() && plan.treatment(0) == Treatment::Pass, "{value_type:?}");
+        }
+    }
+}
+
+#[test]
+fn a_column_mask_wins_over_detectors_and_an_oversized_cell_is_redacted_whole() {
+    let mut spec = column(ValueType::Text, Encoding::Text, REDACT);
+    let detect = RowMask::new(vec![spec.clone()]);
+    assert_eq!((detect.treatment(0), detect.masks_every_row()), (Treatment::Detect, false));
+    let (mut part, mut counts) = (*b"no value here", MaskCounts::new());
+    detect.mask_part(0, 1 << 21, 4096, &mut part, &mut counts);
+    assert!(counts.is_empty() && part == [b'*'; 13]);
+    detect.mask_part(0, 1 << 21, 0, &mut part, &mut counts);
+    assert_eq!((counts.oversized(), counts.by_rule().len()), (1, 0));
+
+    spec.mask = Some((RuleId(9), Method::Keep { first: 0, last: 4 }));
+    let mask = RowMask::new(vec![spec]);
+    assert_eq!((mask.treatment(0), mask.masks_every_row()), (Treatment::Mask, true));
+    assert_eq!(candidates(&mask, b"ann@example.com"), [0; 0]);
+    let (mut cell, mut counts) = (*b"anna@x.com", MaskCounts::new());
+    mask.mask_cell(0, &mut cell, &mut counts);
+    assert_eq!((&cell[..], counts.by_rule()), (&b"****@x.com"[..], &[(RuleId(9), 1)][..]));
+}
+
+#[test]
+fn of_two_rules_for_one_detector_the_first_acts() {
+    let one = |rule, method| DetectorUse { rule: RuleId(rule), detector: Detector::Email, method };
+    let set = DetectorSet::compile(&[one(2, REDACT), one(1, Method::Null)]);
+    assert_eq!(set.uses(), [one(2, REDACT)]);
+    assert!(DetectorSet::compile(&[]).is_empty());
+    for detector in Detector::ALL {
+        assert_eq!(detector.to_string().parse(), Ok(detector));
+    }
+    assert_eq!("iban".parse::<Detector>(), Err(DetectorError));
+}
+
+#[test]
+fn any_bytes_under_any_type_give_a_result() {
+    let mut random = random(99);
+    let plans: Vec<_> = ALL_TYPES
+        .into_iter()
+        .flat_map(|value_type| [Encoding::Text, Encoding::PgBinary].map(|encoding| (value_type, encoding)))
+        .flat_map(|(value_type, encoding)| {
+            [REDACT, KEEP, Method::Null].map(|method| plan(value_type, encoding, method))
+        })
+        .collect();
+    let planted =
+        ["ann@x.com", "4111111111111111", "123-45-6789", "\u{0}\u{0}\u{0}\u{8}", "\\u00", "\"", "{", "\u{e9}"];
+    for _ in 0..400 {
+        let mut cell: Vec<u8> = (0..usize::from(random()) % 40).map(|_| random()).collect();
+        for _ in 0..random() % 4 {
+            let at = usize::from(random()) % (cell.len() + 1);
+            cell.splice(at..at, planted[usize::from(random()) % planted.len()].bytes());
+        }
+        for plan in &plans {
+            let mut masked = cell.clone();
+            plan.mask_cell(0, &mut masked, &mut MaskCounts::new());
+            plan.candidates(&cell, &mut Vec::new());
+        }
+    }
+}
