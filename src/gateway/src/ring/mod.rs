@@ -23,7 +23,7 @@
 //! # Invariants
 //! 1. Memory named by a submission entry (a pool buffer, an [`Outgoing`], an address, a file buffer) is
 //!    owned by the ring from the push of the entry to its last completion. It is never handed out between.
-//! 2. A provided buffer is in exactly one place: in the kernel's buffer ring, or in one [`Chunk`].
+//! 2. A provided buffer is in exactly one place: in the kernel's buffer ring, in one [`Chunk`], or spare.
 //! 3. At most one receive, one send and one connect of a socket are in flight, so streams cannot reorder.
 //! 4. A slot of the socket table is reused, and its descriptor closed, only after the last completion of
 //!    every operation that names it. Its [`SocketId`] is stale from the call to [`Ring::close`] on.

@@ -79,7 +79,7 @@ impl Ring {
         usize::from(self.pool.total())
     }
 
-    /// Arms starved receives, at most as many as there are free buffers.
+    /// Arms starved receives, at most as many as there are buffers in the ring.
     ///
     /// Those that were armed and got nothing come before all others, in their old order: one socket with
     /// much to receive can take every free buffer before the next in the queue is looked at, and would do
@@ -88,7 +88,7 @@ impl Ring {
         while let Some(id) = self.unfed.pop() {
             self.starved.push_front(id);
         }
-        let mut free = self.pool.free();
+        let mut free = self.pool.offered();
         while free > 0 {
             let Some(id) = self.starved.pop_front() else { return };
             // An entry is out of date when its socket was closed, stopped, or is armed already.

@@ -90,7 +90,6 @@ impl<T> Table<T> {
     }
 
     /// Entries that are there, retired ones included.
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
     }

@@ -18,6 +18,10 @@ use super::table::Table;
 /// microseconds for sockets; a write to a hung disk cannot be cancelled at all.
 const DROP_LIMIT: Duration = Duration::from_secs(2);
 
+/// Buffers offered beside one for each socket. What the kernel takes of one socket before it looks at the
+/// next (`MULTISHOT_MAX_RETRY`).
+const BURST_BUFFERS: usize = 32;
+
 impl Ring {
     /// Sets up a ring for this thread, which is the only one that may use it.
     ///
@@ -47,6 +51,7 @@ impl Ring {
             completions: Vec::new(),
             counters: Counters::default(),
         };
+        ring.pool.offer(BURST_BUFFERS);
         ring.arm_mailbox();
         Ok(ring)
     }
@@ -59,9 +64,11 @@ impl Ring {
     /// # Errors
     /// Those of `io_uring_enter(2)` that do not pass by themselves; the ring is of no use after one.
     pub fn turn(&mut self, wait: Wait, events: &mut Vec<Event>) -> io::Result<()> {
-        self.pool.publish();
+        self.pool.offer(self.window());
         self.feed_starved();
-        let wait = if self.answers.is_empty() { wait } else { Wait::Poll };
+        // A silent send does not end the wait, and may hold the buffers that a starved receive waits for.
+        let stuck = !self.starved.is_empty() && !self.silent.is_empty();
+        let wait = if self.answers.is_empty() && !stuck { wait } else { Wait::Poll };
         events.append(&mut self.answers);
         let mut result = self.queue.turn(wait);
         let mut completions = std::mem::take(&mut self.completions);
@@ -73,6 +80,14 @@ impl Ring {
         self.complete(&mut completions, events);
         self.completions = completions;
         result
+    }
+
+    /// Buffers that the next turn is likely to need: one for each socket, and a burst of bulk data.
+    ///
+    /// Too few cost an entry more for each socket that goes without, in the next turn; too many cost cache
+    /// misses (see [`pool`](super::pool)).
+    fn window(&self) -> usize {
+        BURST_BUFFERS + self.sockets.len()
     }
 
     fn complete(&mut self, completions: &mut Vec<cqueue::Entry>, events: &mut Vec<Event>) {

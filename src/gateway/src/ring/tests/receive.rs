@@ -139,6 +139,66 @@ fn starved_sockets_take_turns_with_one_that_never_stops() {
 }
 
 #[test]
+fn a_silent_send_that_holds_the_last_buffers_does_not_stop_the_receive_for_ever() {
+    let mut rig = Rig::new(2, 1024);
+    let (from, mut from_peer) = tcp_pair();
+    let (to, to_peer) = tcp_pair();
+    let (from, to) = (rig.ring.adopt(from), rig.ring.adopt(to));
+    rig.ring.start_receive(from);
+    let bytes = pattern(9, 64 * 1024);
+    from_peer.write_all(&bytes).unwrap();
+    drop(from_peer);
+    let mut waiting = Outgoing::new();
+    let mut ended = false;
+    let deadline = Instant::now() + PATIENCE;
+    let mut events = Vec::new();
+    while !ended || !waiting.is_empty() || rig.ring.is_sending(to) {
+        if !waiting.is_empty() && !rig.ring.is_sending(to) {
+            rig.ring.send(to, std::mem::take(&mut waiting), SendMode::Try);
+        }
+        let wait = if ended { Wait::Poll } else { Wait::Until(deadline) };
+        rig.ring.turn(wait, &mut events).unwrap();
+        assert!(Instant::now() < deadline, "asleep with all buffers in a send that is over");
+        for event in events.drain(..) {
+            match event {
+                Event::Received { chunk, .. } => {
+                    let len = chunk.len();
+                    let source = waiting.add_chunk(chunk);
+                    waiting.push_range(source, 0..len);
+                }
+                Event::ReceiveEnded { .. } => ended = true,
+                Event::Sent { mut outgoing, .. } => {
+                    outgoing.append(std::mem::take(&mut waiting));
+                    waiting = outgoing;
+                }
+                event => panic!("{event:?}"),
+            }
+        }
+    }
+    rig.ring.close(from);
+    rig.ring.close(to);
+    assert_same(&read_all(to_peer).join().unwrap(), &bytes);
+    rig.finish();
+}
+
+#[test]
+fn few_buffers_of_a_large_pool_are_used_again_and_again() {
+    let mut rig = Rig::new(1024, 1024);
+    let (ours, mut theirs) = tcp_pair();
+    let socket = rig.ring.adopt(ours);
+    rig.ring.start_receive(socket);
+    let mut addresses = std::collections::HashSet::new();
+    for _ in 0..500 {
+        theirs.write_all(b"ping").unwrap();
+        let Event::Received { chunk, .. } = rig.next() else { panic!() };
+        addresses.insert(chunk.as_ptr());
+    }
+    assert!(addresses.len() < 64, "{} buffers were touched", addresses.len());
+    rig.ring.close(socket);
+    rig.finish();
+}
+
+#[test]
 fn stopping_and_starting_again_loses_nothing() {
     let mut rig = Rig::new(8, 2048);
     let bytes = pattern(2, 1 << 20);
