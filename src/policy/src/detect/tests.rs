@@ -221,12 +221,8 @@ fn elements_of_arrays_and_composites_are_masked_and_their_structure_stays() {
         let text_item = [&word(25)[..], &word(u32::try_from(text.len()).unwrap()), text.as_bytes()].concat();
         [&word(2)[..], &word(20), &word(8), &number.to_be_bytes(), &text_item].concat()
     };
-    let (masked, _) = scanned(
-        ValueType::Composite,
-        Encoding::PgBinary,
-        KEEP,
-        &record(4_111_111_111_111_111, "a@x.com"),
-    );
+    let (masked, _) =
+        scanned(ValueType::Composite, Encoding::PgBinary, KEEP, &record(4_111_111_111_111_111, "a@x.com"));
     assert_eq!(masked, Some(record(4_000_000_000_001_111, "*******")));
     assert_eq!(scanned(ValueType::Composite, Encoding::PgBinary, Method::Null, &record(1, "ann@x.com")).0, None);
 }
