@@ -5,8 +5,12 @@ pub mod catalogue;
 pub mod config;
 pub mod decide;
 pub mod detect;
+pub mod explain;
 pub mod mask;
 pub mod rule;
 pub mod snapshot;
 pub mod sql;
 pub mod statement;
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -71,7 +71,8 @@ impl Snapshot {
             return Arc::clone(rules);
         }
         let set = u32::try_from(sets.len()).unwrap_or(u32::MAX);
-        let rules = Arc::new(UserRules::compile(&self.config, &applying, RulesKey { generation: self.generation, set }));
+        let rules =
+            Arc::new(UserRules::compile(&self.config, &applying, RulesKey { generation: self.generation, set }));
         sets.insert(applying, Arc::clone(&rules));
         rules
     }
@@ -120,7 +121,8 @@ impl UserRules {
     fn compile(config: &Arc<Config>, applying: &[RuleId], key: RulesKey) -> Self {
         let applies = |index: usize| RuleId(u16::try_from(index).unwrap_or(u16::MAX));
         let denies = config.denies.iter().enumerate().map(|(index, deny)| (applies(index), deny));
-        let denies: Vec<_> = denies.filter(|(rule, _)| applying.contains(rule)).map(|(rule, deny)| (rule, deny.clone())).collect();
+        let denies: Vec<_> =
+            denies.filter(|(rule, _)| applying.contains(rule)).map(|(rule, deny)| (rule, deny.clone())).collect();
         let masks = config.masks.iter().enumerate().map(|(index, mask)| (applies(config.denies.len() + index), mask));
         let masks = masks.filter(|(rule, _)| applying.contains(rule)).map(|(rule, mask)| (rule, mask.clone()));
         let (column_masks, detect_masks): (Vec<_>, Vec<_>) = masks.partition(|(_, mask)| mask.detect.is_empty());
@@ -224,7 +226,8 @@ impl UserRules {
     /// The detectors of the masks whose columns `covers` accepts; a mask without columns covers all.
     #[must_use]
     pub fn detectors_where(&self, covers: impl Fn(&ColumnPattern) -> bool) -> Option<Arc<DetectorSet>> {
-        let covering = self.detect_masks.iter().filter(|(_, mask)| mask.columns.is_empty() || mask.columns.iter().any(&covers));
+        let covering =
+            self.detect_masks.iter().filter(|(_, mask)| mask.columns.is_empty() || mask.columns.iter().any(&covers));
         let uses: Vec<DetectorUse> = covering
             .flat_map(|(rule, mask)| {
                 mask.detect.iter().map(|detector| DetectorUse { rule: *rule, detector: *detector, method: mask.method })

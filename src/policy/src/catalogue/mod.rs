@@ -112,7 +112,11 @@ impl Catalogue {
     }
 
     /// Every relation that a name may mean: in the schema, or in any where it is not written.
-    pub fn named<'c, 's>(&'c self, schema: Option<&'s str>, name: &str) -> impl Iterator<Item = &'c Relation> + use<'c, 's> {
+    pub fn named<'c, 's>(
+        &'c self,
+        schema: Option<&'s str>,
+        name: &str,
+    ) -> impl Iterator<Item = &'c Relation> + use<'c, 's> {
         let oids = self.names.get(name).map(Vec::as_slice).unwrap_or_default();
         let relations = oids.iter().filter_map(|oid| self.relations.get(oid));
         relations.filter(move |relation| schema.is_none_or(|schema| *schema == *relation.schema))

@@ -197,8 +197,13 @@ const VIEW_LEVELS: usize = 64;
 
 impl Views<'_> {
     fn all(&mut self) {
-        let views: Vec<u32> =
-            self.catalogue.relations.values().filter(|view| view.is_view() && !view.is_system()).map(|view| view.oid).collect();
+        let views: Vec<u32> = self
+            .catalogue
+            .relations
+            .values()
+            .filter(|view| view.is_view() && !view.is_system())
+            .map(|view| view.oid)
+            .collect();
         for view in views {
             self.view(view, VIEW_LEVELS);
         }
@@ -211,7 +216,8 @@ impl Views<'_> {
         }
         let depends = self.catalogue.depends.get(&view).cloned().unwrap_or_default();
         for (relation, _) in &depends {
-            let is_view = self.catalogue.relation(*relation).is_some_and(|relation| relation.is_view() && !relation.is_system());
+            let is_view =
+                self.catalogue.relation(*relation).is_some_and(|relation| relation.is_view() && !relation.is_system());
             if is_view && levels > 0 {
                 self.view(*relation, levels - 1);
             }
@@ -239,11 +245,7 @@ impl Views<'_> {
     fn computed(&self, view: u32, depends: &[(u32, i16)], levels: usize) -> Option<Mask> {
         let read = depends.iter().filter_map(|(relation, number)| {
             let masks = self.relations.get(relation)?;
-            if *number == 0 {
-                masks.values().map(|mask| mask.0).min()
-            } else {
-                masks.get(number).map(|mask| mask.0)
-            }
+            if *number == 0 { masks.values().map(|mask| mask.0).min() } else { masks.get(number).map(|mask| mask.0) }
         });
         let mut rule = read.min();
         // The server's own relations are pinned and leave no dependency.

@@ -16,11 +16,13 @@ use crate::statement::kind::{Kind, KindSet};
 pub(super) fn draft(draft: &Draft, problems: &Problems) {
     unique(&draft.listeners, |listener| &listener.name, "listener", problems);
     unique(&draft.users, |user| &user.name, "user", problems);
-    if draft.listeners.is_empty() {
+    if draft.listeners.is_empty() && draft.names_complete {
         problems.add(0, "", "no [[listen]] section: there is nothing to listen on");
     }
     addresses(draft, problems);
-    passwords(draft, problems);
+    if draft.names_complete {
+        passwords(draft, problems);
+    }
     rules(draft, problems);
 }
 
@@ -67,7 +69,12 @@ fn passwords(draft: &Draft, problems: &Problems) {
     }
     for (user, marks) in &draft.users {
         if user.password.is_some() && !gateway {
-            report(problems, marks, "password", "no listener has auth = \"gateway\", so the password is never asked for");
+            report(
+                problems,
+                marks,
+                "password",
+                "no listener has auth = \"gateway\", so the password is never asked for",
+            );
         }
     }
 }
@@ -85,8 +92,13 @@ fn rules(draft: &Draft, problems: &Problems) {
         }
     }
     let known = Known::of(draft);
+    let scope = |rule: &Scope, marks: &Marks| {
+        if draft.names_complete {
+            scope(rule, marks, &known, problems);
+        }
+    };
     for (rule, marks) in &draft.denies {
-        scope(&rule.scope, marks, &known, problems);
+        scope(&rule.scope, marks);
         let where_kinds = KindSet::of(Kind::UPDATE).union(KindSet::of(Kind::DELETE));
         if rule.without_where && !rule.statements.is_empty() && !rule.statements.meets(where_kinds) {
             let message = "only \"update\" and \"delete\" have a WHERE: the rule can never match";
@@ -94,7 +106,7 @@ fn rules(draft: &Draft, problems: &Problems) {
         }
     }
     for (rule, marks) in &draft.masks {
-        scope(&rule.scope, marks, &known, problems);
+        scope(&rule.scope, marks);
         if rule.predicates == Predicates::Deny && !rule.detect.is_empty() {
             let message = "is for column masks; a detector only sees results, not what a statement compares";
             report(problems, marks, "predicates", message);
@@ -130,7 +142,8 @@ fn scope(scope: &Scope, marks: &Marks, known: &Known<'_>, problems: &Problems) {
     let mut sound = true;
     let mut names = |key: &str, what: &str, names: &[Box<str>], known: &[&str]| {
         for name in names.iter().filter(|name| !known.contains(&&***name)) {
-            let near = problem::nearest(name, known).map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
+            let near =
+                problem::nearest(name, known).map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
             let all = list(known.iter().copied());
             let all = if all.is_empty() { "there is none".to_owned() } else { format!("known are {all}") };
             let near = if near.is_empty() { format!("; {all}") } else { near };

@@ -327,3 +327,6 @@ pub enum Predicates {
     /// A statement that names the column outside a plain list of columns to show is refused.
     Deny,
 }
+
+#[cfg(test)]
+mod tests;

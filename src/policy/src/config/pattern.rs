@@ -185,7 +185,9 @@ mod tests {
         let matches = |pattern: &str, column: [&str; 3]| {
             pattern.parse::<ColumnPattern>().unwrap().matches(column[0], column[1], column[2])
         };
-        for pattern in ["public.customers.card", "*.customers.card", "customers.card", "public.*", "customers.*", "*", "*.card"] {
+        for pattern in
+            ["public.customers.card", "*.customers.card", "customers.card", "public.*", "customers.*", "*", "*.card"]
+        {
             assert!(matches(pattern, ["public", "customers", "card"]), "{pattern}");
         }
         for pattern in ["private.customers.card", "public.orders.card", "customers.name", "Customers.card", "card.*"] {

@@ -251,7 +251,10 @@ impl<'a> Entry<'a> {
         let text = self.string()?;
         let found = choices.iter().find(|choice| choice.0 == text);
         if found.is_none() {
-            self.problem(format!("unknown value \"{text}\"; known are {}", list(choices.iter().map(|choice| choice.0))));
+            self.problem(format!(
+                "unknown value \"{text}\"; known are {}",
+                list(choices.iter().map(|choice| choice.0))
+            ));
         }
         found.map(|choice| choice.1)
     }

@@ -27,6 +27,8 @@ pub(super) struct Draft {
     pub(super) users: Vec<(User, Marks)>,
     pub(super) denies: Vec<(Deny, Marks)>,
     pub(super) masks: Vec<(Mask, Marks)>,
+    /// Whether every listener and user was read, so that names which are not among them are wrong.
+    pub(super) names_complete: bool,
 }
 
 impl Draft {
@@ -50,13 +52,17 @@ impl Draft {
 
 /// Reads every section.
 pub(super) fn draft(root: &Section<'_>) -> Draft {
+    let (listen, user) = (root.tables("listen"), root.tables("user"));
+    let written = listen.len() + user.len();
+    let (listeners, users) = (each(listen, listener), each(user, self::user));
     Draft {
         gateway: gateway(root.table("gateway").as_ref()),
         admin: admin(root.table("admin").as_ref()),
         audit: audit(root.table("audit").as_ref()),
         policy: policy(root.table("policy").as_ref()),
-        listeners: each(root.tables("listen"), listener),
-        users: each(root.tables("user"), user),
+        names_complete: listeners.len() + users.len() == written,
+        listeners,
+        users,
         denies: each(root.tables("deny"), deny),
         masks: each(root.tables("mask"), mask),
     }
@@ -136,8 +142,7 @@ fn admin(section: Option<&Section<'_>>) -> (Admin, Option<Marks>) {
 }
 
 fn audit(section: Option<&Section<'_>>) -> Audit {
-    let mut audit =
-        Audit { path: PathBuf::from("audit"), rotate_bytes: 128 << 20, on_failure: OnFailure::Refuse };
+    let mut audit = Audit { path: PathBuf::from("audit"), rotate_bytes: 128 << 20, on_failure: OnFailure::Refuse };
     let Some(section) = section else { return audit };
     audit.path = section.or("path", audit.path, path);
     audit.rotate_bytes = section.or("rotate_bytes", audit.rotate_bytes, |entry| entry.bytes(64 << 10..=1 << 40));
@@ -329,7 +334,8 @@ fn statements(entry: &Entry<'_>) -> Option<KindSet> {
         let found = kind::named(&name);
         if found.is_none() {
             let names = kind::names();
-            let near = problem::nearest(&name, &names).map(|near| format!(" did you mean \"{near}\"?")).unwrap_or_default();
+            let near =
+                problem::nearest(&name, &names).map(|near| format!(" did you mean \"{near}\"?")).unwrap_or_default();
             item.problem(format!("unknown statement kind \"{text}\";{near} known kinds are {}", names.join(", ")));
             // Not empty, so that a list with a wrong name in it is not called empty, too.
             return Some(KindSet::ALL);
@@ -350,8 +356,12 @@ fn mask(section: &Section<'_>) -> Option<Mask> {
     });
     for (key, list_is_empty) in [("columns", columns.is_empty()), ("detect", detect.is_empty())] {
         let entry = section.entry(key);
-        let written_empty = entry.as_ref().and_then(|entry| entry.value.as_array()).is_some_and(|array| array.is_empty());
-        if list_is_empty && written_empty && let Some(entry) = entry {
+        let written_empty =
+            entry.as_ref().and_then(|entry| entry.value.as_array()).is_some_and(|array| array.is_empty());
+        if list_is_empty
+            && written_empty
+            && let Some(entry) = entry
+        {
             entry.problem("the list must not be empty");
         }
     }

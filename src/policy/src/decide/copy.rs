@@ -53,7 +53,9 @@ pub fn plan_copy(
         return (CopyDecision::Forward, stale);
     }
     // A COPY under a mask whose syntax is not known was refused; what only detectors look at is read as text.
-    let known = part.and_then(|(_, copy)| copy.syntax.clone()).filter(|(syntax, _)| (*syntax == CopySyntax::Binary) == shape.binary);
+    let known = part
+        .and_then(|(_, copy)| copy.syntax.clone())
+        .filter(|(syntax, _)| (*syntax == CopySyntax::Binary) == shape.binary);
     let (syntax, null) = known.unwrap_or_else(|| (guess(shape), Box::from(&b"\\N"[..])));
     (CopyDecision::Mask { mask: Box::new(RowMask::new(columns)), syntax, null }, stale)
 }
@@ -71,7 +73,11 @@ fn copying(judgement: &Judgement, description: u32) -> Option<(&Part, &Copy)> {
     }
     // Descriptions of rows count, too: with other statements around it is only certain if there is one COPY.
     let first = copies.next();
-    if copies.next().is_some() || description > u32::try_from(judgement.parts.len()).unwrap_or(u32::MAX) { None } else { first }
+    if copies.next().is_some() || description > u32::try_from(judgement.parts.len()).unwrap_or(u32::MAX) {
+        None
+    } else {
+        first
+    }
 }
 
 struct Planner<'p> {
@@ -157,9 +163,19 @@ impl<'p> Planner<'p> {
         };
         // Of several relations of the name, all must agree on the columns, or nothing is known.
         let first = candidates.iter().find(fits)?;
-        let names: Vec<_> = first.columns.iter().filter(|column| !(stored_only && column.generated)).map(|column| &column.name).collect();
+        let names: Vec<_> = first
+            .columns
+            .iter()
+            .filter(|column| !(stored_only && column.generated))
+            .map(|column| &column.name)
+            .collect();
         let agree = candidates.iter().all(|other| {
-            other.columns.iter().filter(|column| !(stored_only && column.generated)).map(|column| &column.name).eq(names.iter().copied())
+            other
+                .columns
+                .iter()
+                .filter(|column| !(stored_only && column.generated))
+                .map(|column| &column.name)
+                .eq(names.iter().copied())
         });
         if !agree {
             return None;
@@ -174,7 +190,8 @@ impl<'p> Planner<'p> {
             .filter_map(|relation| Some((*relation, relation.columns.iter().find(|column| *column.name == *name)?)))
             .collect();
         let (relation, column) = columns.first()?;
-        let mask = columns.iter().filter_map(|(relation, column)| self.mask(relation, column)).min_by_key(|mask| mask.0);
+        let mask =
+            columns.iter().filter_map(|(relation, column)| self.mask(relation, column)).min_by_key(|mask| mask.0);
         let value_type = if columns.len() == 1 { column.value_type } else { ValueType::Unknown };
         let known = if columns.len() == 1 { Some(*relation) } else { None };
         let detectors = match mask {

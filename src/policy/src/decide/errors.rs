@@ -11,7 +11,8 @@ use crate::statement::{Judgement, Reach};
 /// access (42), resources (53, 54), object state
 /// (55), operator intervention (57), system (58).
 const HARMLESS: [&[u8; 2]; 17] = [
-    b"08", b"0A", b"24", b"25", b"26", b"28", b"34", b"3B", b"3D", b"3F", b"40", b"42", b"53", b"54", b"55", b"57", b"58",
+    b"08", b"0A", b"24", b"25", b"26", b"28", b"34", b"3B", b"3D", b"3F", b"40", b"42", b"53", b"54", b"55", b"57",
+    b"58",
 ];
 
 /// Whether the fields of an error or notice that can hold values are to be replaced.

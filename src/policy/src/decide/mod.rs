@@ -11,3 +11,6 @@ pub mod rows;
 pub use copy::{CopyDecision, plan_copy};
 pub use errors::scrub_errors;
 pub use rows::{RowDecision, plan_rows};
+
+#[cfg(test)]
+mod tests;

@@ -79,8 +79,11 @@ struct Planner<'p> {
 impl Planner<'_> {
     fn plan(&self, columns: &[Column]) -> RowDecision {
         let mut stale = false;
-        let specs: Vec<ColumnSpec> =
-            columns.iter().enumerate().map(|(index, column)| self.column(index, columns.len(), column, &mut stale)).collect();
+        let specs: Vec<ColumnSpec> = columns
+            .iter()
+            .enumerate()
+            .map(|(index, column)| self.column(index, columns.len(), column, &mut stale))
+            .collect();
         let idle = specs.iter().all(|spec| spec.mask.is_none() && spec.detectors.is_none());
         RowDecision { mask: if idle { None } else { Some(RowMask::new(specs)) }, catalogue_stale: stale }
     }
@@ -101,7 +104,13 @@ impl Planner<'_> {
         ColumnSpec { value_type: column.value_type, encoding: column.encoding, nullable, mask, detectors }
     }
 
-    fn mask(&self, index: usize, count: usize, origin: Option<(u32, i16)>, stale: &mut bool) -> Option<(RuleId, Method)> {
+    fn mask(
+        &self,
+        index: usize,
+        count: usize,
+        origin: Option<(u32, i16)>,
+        stale: &mut bool,
+    ) -> Option<(RuleId, Method)> {
         let Some((relation, number)) = origin else { return self.computed(index, count) };
         let found = self.sight.map_or(ColumnMask::UnknownRelation, |sight| sight.mask_of(relation, number));
         match found {
@@ -123,7 +132,11 @@ impl Planner<'_> {
         }
         let later = KindSet::of(Kind::FETCH).union(KindSet::of(Kind::EXECUTE)).union(KindSet::of(Kind::CALL));
         match self.part {
-            Some(part) => !part.set_operation && !part.kinds.meets(later) && matches!(part.read, crate::statement::Read::Tree | crate::statement::Read::Command),
+            Some(part) => {
+                !part.set_operation
+                    && !part.kinds.meets(later)
+                    && matches!(part.read, crate::statement::Read::Tree | crate::statement::Read::Command)
+            }
             None => {
                 let certain = |part: &Part| !part.set_operation && !part.kinds.meets(later);
                 self.judgement.parts.iter().all(certain)
@@ -174,7 +187,9 @@ pub(super) fn detectors_of(
     number: i16,
     origin_holds: bool,
 ) -> Option<Arc<DetectorSet>> {
-    let plain = relation.filter(|relation| origin_holds && !relation.is_view() && catalogue.is_some_and(|catalogue| !catalogue.inherits(relation.oid)));
+    let plain = relation.filter(|relation| {
+        origin_holds && !relation.is_view() && catalogue.is_some_and(|catalogue| !catalogue.inherits(relation.oid))
+    });
     match plain.and_then(|relation| Some((relation, relation.column(number)?))) {
         Some((relation, column)) => {
             rules.detectors_where(|pattern| pattern.matches(&relation.schema, &relation.name, &column.name))

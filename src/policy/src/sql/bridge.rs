@@ -2,7 +2,8 @@
 //!
 //! Names go over folded and unescaped, so names in a tree compare as PostgreSQL compares them. Rows of a
 //! VALUES list that hold nothing but literals go over once: they say nothing to a policy, and a bulk
-//! insert would otherwise cost a tree of ten times its text.
+//! insert would otherwise cost a tree of ten times its text. `TABLE t` goes over as the `SELECT * FROM t`
+//! that it is, and ONLY before a table is left out: the parser takes it for the table's name.
 
 use sqlparser::ast::DollarQuotedString;
 use sqlparser::dialect::PostgreSqlDialect;
@@ -29,8 +30,7 @@ pub(crate) fn parse(lexed: &Lexed<'_>, range: core::ops::Range<usize>) -> Option
     }
     let tokens = convert(lexed, range)?;
     let dialect = PostgreSqlDialect {};
-    let mut parser =
-        Parser::new(&dialect).with_recursion_limit(RECURSION).with_tokens_with_locations(tokens);
+    let mut parser = Parser::new(&dialect).with_recursion_limit(RECURSION).with_tokens_with_locations(tokens);
     let statement = parser.parse_statement().ok()?;
     (parser.peek_token_ref().token == ParserToken::EOF).then_some(statement)
 }
@@ -38,8 +38,23 @@ pub(crate) fn parse(lexed: &Lexed<'_>, range: core::ops::Range<usize>) -> Option
 /// Whether no chain is longer than [`CHAIN`], counted over all open parentheses.
 fn shallow(lexed: &Lexed<'_>, tokens: &[Token]) -> bool {
     const WORDS: [&[u8]; 17] = [
-        b"and", b"at", b"between", b"collate", b"except", b"ilike", b"in", b"intersect", b"is", b"isnull", b"like",
-        b"not", b"notnull", b"operator", b"or", b"similar", b"union",
+        b"and",
+        b"at",
+        b"between",
+        b"collate",
+        b"except",
+        b"ilike",
+        b"in",
+        b"intersect",
+        b"is",
+        b"isnull",
+        b"like",
+        b"not",
+        b"notnull",
+        b"operator",
+        b"or",
+        b"similar",
+        b"union",
     ];
     let mut levels: Vec<usize> = vec![0];
     let mut total = 0_usize;
@@ -89,6 +104,7 @@ fn convert(lexed: &Lexed<'_>, range: core::ops::Range<usize>) -> Option<Vec<Toke
     let mut converted = Vec::with_capacity(range.len().min(TOKENS) + 1);
     let mut index = range.start;
     let mut in_values = false;
+    let mut closing = None;
     while index < range.end {
         let token = lexed.tokens().get(index)?;
         if lexed.is_word(token, "values") {
@@ -103,6 +119,29 @@ fn convert(lexed: &Lexed<'_>, range: core::ops::Range<usize>) -> Option<Vec<Toke
         } else if token.kind == Kind::Word && !is_literal_word(lexed, token) {
             in_values = false;
         }
+        if is_only(lexed, index) {
+            index += 1;
+            // `ONLY (t)`: the parentheses go, too.
+            if is_sign(lexed, index, "(") {
+                index += 1;
+                let behind = (index..range.end).find(|at| !is_named(lexed, *at) && !is_sign(lexed, *at, "."));
+                closing = behind.filter(|at| is_sign(lexed, *at, ")"));
+            }
+            continue;
+        }
+        if closing.take_if(|at| *at == index).is_some() {
+            index += 1;
+            continue;
+        }
+        if is_table_command(lexed, range.start, index) {
+            let location = Location { line: 1, column: u64::from(token.start) + 1 };
+            let span = Span { start: location, end: location };
+            let words =
+                [ParserToken::make_word("select", None), ParserToken::Mul, ParserToken::make_word("from", None)];
+            converted.extend(words.into_iter().map(|token| TokenWithSpan { token, span }));
+            index += 1;
+            continue;
+        }
         if let Some(token) = parser_token(lexed, index)? {
             let location = Location { line: 1, column: u64::from(lexed.tokens().get(index)?.start) + 1 };
             converted.push(TokenWithSpan { token, span: Span { start: location, end: location } });
@@ -113,6 +152,36 @@ fn convert(lexed: &Lexed<'_>, range: core::ops::Range<usize>) -> Option<Vec<Toke
         index += 1;
     }
     Some(converted)
+}
+
+fn word_in(lexed: &Lexed<'_>, index: usize, words: &[&str]) -> bool {
+    lexed.tokens().get(index).is_some_and(|token| words.iter().any(|word| lexed.is_word(token, word)))
+}
+
+fn is_named(lexed: &Lexed<'_>, index: usize) -> bool {
+    lexed.tokens().get(index).is_some_and(|token| matches!(token.kind, Kind::Word | Kind::Quoted | Kind::UnicodeQuoted))
+}
+
+fn is_sign(lexed: &Lexed<'_>, index: usize, sign: &str) -> bool {
+    lexed.tokens().get(index).is_some_and(|token| lexed.is_sign(token, sign))
+}
+
+/// ONLY before a table or a table in parentheses; not that of `FETCH FIRST ROW ONLY`.
+fn is_only(lexed: &Lexed<'_>, index: usize) -> bool {
+    let opens = lexed.tokens().get(index + 1).is_some_and(|token| lexed.is_sign(token, "("));
+    word_in(lexed, index, &["only"])
+        && (opens || is_named(lexed, index + 1))
+        && !index.checked_sub(1).is_some_and(|before| word_in(lexed, before, &["row", "rows"]))
+}
+
+/// `TABLE t` where a query may stand.
+fn is_table_command(lexed: &Lexed<'_>, start: usize, index: usize) -> bool {
+    if !word_in(lexed, index, &["table"]) || !is_named(lexed, index + 1) {
+        return false;
+    }
+    let Some(before) = index.checked_sub(1).filter(|before| *before >= start) else { return true };
+    let sign = |sign| lexed.tokens().get(before).is_some_and(|token| lexed.is_sign(token, sign));
+    sign("(") || sign(")") || word_in(lexed, before, &["union", "except", "intersect", "all", "distinct"])
 }
 
 fn is_literal_word(lexed: &Lexed<'_>, token: &Token) -> bool {
@@ -145,10 +214,9 @@ fn parser_token(lexed: &Lexed<'_>, index: usize) -> Option<Option<ParserToken>> 
         Kind::Quoted | Kind::UnicodeQuoted => ParserToken::make_word(&lexed.name(index)?, Some('"')),
         Kind::Text | Kind::UnicodeText => ParserToken::SingleQuotedString(lexed.string(index)?.into_owned()),
         Kind::Escaped => ParserToken::EscapedStringLiteral(lexed.string(index)?.into_owned()),
-        Kind::Dollar => ParserToken::DollarQuotedString(DollarQuotedString {
-            value: lexed.string(index)?.into_owned(),
-            tag: None,
-        }),
+        Kind::Dollar => {
+            ParserToken::DollarQuotedString(DollarQuotedString { value: lexed.string(index)?.into_owned(), tag: None })
+        }
         Kind::Bits => ParserToken::HexStringLiteral(String::from_utf8_lossy(lexed.raw(token)).into_owned()),
         Kind::Number => ParserToken::Number(String::from_utf8_lossy(lexed.raw(token)).into_owned(), false),
         Kind::Parameter => ParserToken::Placeholder(String::from_utf8_lossy(lexed.raw(token)).into_owned()),
@@ -242,6 +310,24 @@ mod tests {
             parsed("INSERT INTO t (a) VALUES (1), (-2), ('x'), (f(1)), (3) RETURNING a").unwrap(),
             "INSERT INTO t (a) VALUES (1), (f(1)), (3) RETURNING a"
         );
+    }
+
+    #[test]
+    fn table_and_only_go_over_as_what_they_mean() {
+        for (text, expected) in [
+            ("TABLE t", "SELECT * FROM t"),
+            ("TABLE ONLY s.t", "SELECT * FROM s.t"),
+            ("WITH x AS (TABLE t) TABLE x", "WITH x AS (SELECT * FROM t) SELECT * FROM x"),
+            ("TABLE t UNION ALL TABLE u", "SELECT * FROM t UNION ALL SELECT * FROM u"),
+            (
+                "SELECT a FROM ONLY t FETCH FIRST ROW ONLY FOR UPDATE",
+                "SELECT a FROM t FETCH FIRST ROWS ONLY FOR UPDATE",
+            ),
+            ("UPDATE ONLY t SET a = 1", "UPDATE t SET a = 1"),
+            ("DELETE FROM ONLY (t) WHERE a", "DELETE FROM t WHERE a"),
+        ] {
+            assert_eq!(parsed(text).as_deref(), Some(expected), "{text}");
+        }
     }
 
     #[test]

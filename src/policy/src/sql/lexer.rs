@@ -481,8 +481,12 @@ struct Lookahead<'a> {
 
 impl Lookahead<'_> {
     fn skip_space(&mut self) {
-        let mut scanner =
-            Scanner { source: self.source, position: self.position, options: LexOptions::default(), tokens: Vec::new() };
+        let mut scanner = Scanner {
+            source: self.source,
+            position: self.position,
+            options: LexOptions::default(),
+            tokens: Vec::new(),
+        };
         loop {
             let before = scanner.position;
             match (scanner.at(0), scanner.at(1)) {
@@ -600,6 +604,9 @@ mod tests {
 
     #[test]
     fn numbers_stand_apart() {
-        assert_eq!(raws("1.5e-3 0xFF 1_000 .5 1..2 1e 1.a"), ["1.5e-3", "0xFF", "1_000", ".5", "1", "..", "2", "1", "e", "1.", "a"]);
+        assert_eq!(
+            raws("1.5e-3 0xFF 1_000 .5 1..2 1e 1.a"),
+            ["1.5e-3", "0xFF", "1_000", ".5", "1", "..", "2", "1", "e", "1.", "a"]
+        );
     }
 }

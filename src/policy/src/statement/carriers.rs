@@ -212,7 +212,8 @@ pub(super) fn keywords(tokens: Tokens<'_, '_>, range: Range<usize>) -> KindSet {
         let before = |word: &str| at > range.start && tokens.is_word(at - 1, word);
         if let Some(verb) = verb(tokens, at) {
             // `FOR UPDATE`, `FOR NO KEY UPDATE`, `ON CONFLICT DO UPDATE SET`, `ON DELETE CASCADE`.
-            let clause = before("for") || before("key") || before("on") || (before("do") && tokens.is_word(at + 1, "set"));
+            let clause =
+                before("for") || before("key") || before("on") || (before("do") && tokens.is_word(at + 1, "set"));
             if !clause {
                 kinds.insert(verb);
             }
@@ -223,7 +224,10 @@ pub(super) fn keywords(tokens: Tokens<'_, '_>, range: Range<usize>) -> KindSet {
             }
         }
     }
-    if kinds.meets(kind::ddl()) && tokens.find_word_any(range, "as").is_some() && kinds.meets(KindSet::of(Kind::CREATE_TABLE)) {
+    if kinds.meets(kind::ddl())
+        && tokens.find_word_any(range, "as").is_some()
+        && kinds.meets(KindSet::of(Kind::CREATE_TABLE))
+    {
         kinds.insert(Kind::CREATE_TABLE_AS);
     }
     kinds
@@ -320,8 +324,22 @@ fn with_verb(tokens: Tokens<'_, '_>, range: Range<usize>) -> Option<Kind> {
 
 /// Words that may stand between the verb and the object: `CREATE OR REPLACE TEMP …`.
 const MODIFIERS: [&str; 16] = [
-    "or", "replace", "global", "local", "temp", "temporary", "unlogged", "unique", "trusted", "procedural", "constraint",
-    "recursive", "foreign", "materialized", "event", "default",
+    "or",
+    "replace",
+    "global",
+    "local",
+    "temp",
+    "temporary",
+    "unlogged",
+    "unique",
+    "trusted",
+    "procedural",
+    "constraint",
+    "recursive",
+    "foreign",
+    "materialized",
+    "event",
+    "default",
 ];
 
 /// `CREATE`, `ALTER` or `DROP` and its object.

@@ -56,7 +56,8 @@ pub enum End {
 pub(super) fn read(tokens: Tokens<'_, '_>, range: Range<usize>) -> (Copy, Option<Range<usize>>) {
     let mut reader = Reader { tokens, at: range.start, end: range.end };
     // COPY BINARY t: before 9.0. A table of that name is followed by FROM or TO.
-    let binary = tokens.is_word(reader.at, "binary") && tokens.is_name(reader.at + 1) && !reader.turns_at(reader.at + 1);
+    let binary =
+        tokens.is_word(reader.at, "binary") && tokens.is_name(reader.at + 1) && !reader.turns_at(reader.at + 1);
     if binary {
         reader.at += 1;
     }
@@ -323,7 +324,8 @@ impl Options {
         if self.csv {
             let quote = self.quote.unwrap_or(b'"');
             let delimiter = self.delimiter.unwrap_or(b',');
-            let syntax = CopySyntax::Csv { delimiter, quote, escape: self.escape.unwrap_or(quote), header: self.header };
+            let syntax =
+                CopySyntax::Csv { delimiter, quote, escape: self.escape.unwrap_or(quote), header: self.header };
             return Some((syntax, null(b"")));
         }
         let syntax = CopySyntax::Text { delimiter: self.delimiter.unwrap_or(b'\t'), header: self.header };
@@ -350,7 +352,11 @@ mod tests {
             ("COPY t TO STDOUT", text(b'\t', false), &b"\\N"[..]),
             ("COPY t TO STDOUT (DELIMITER '|', NULL 'x', HEADER)", text(b'|', true), b"x"),
             ("COPY t TO STDOUT WITH (FORMAT csv, DELIMITER ';', HEADER true)", csv(b'"', b'"'), b""),
-            ("COPY t TO STDOUT WITH (FORMAT 'csv', DELIMITER ';', HEADER match, QUOTE '''', ESCAPE '\\', FORCE_QUOTE (a,b))", csv(b'\'', b'\\'), b""),
+            (
+                "COPY t TO STDOUT WITH (FORMAT 'csv', DELIMITER ';', HEADER match, QUOTE '''', ESCAPE '\\', FORCE_QUOTE (a,b))",
+                csv(b'\'', b'\\'),
+                b"",
+            ),
             ("copy t to stdout with delimiter as ';' csv header force quote a, b", csv(b'"', b'"'), b""),
             ("COPY t TO STDOUT USING DELIMITERS ','", text(b',', false), b"\\N"),
             ("COPY t TO STDOUT WITH (DELIMITER E'\\t')", text(b'\t', false), b"\\N"),

@@ -11,7 +11,8 @@ use super::tokens::Tokens;
 use super::tree::{self, Facts};
 use super::verdict::{self, Case};
 use super::{
-    ClientEncoding, Judgement, MaskedParameters, Part, Reach, Read, Refusal, Ruling, SqlContext, opaque, parameters, projection,
+    ClientEncoding, Judgement, MaskedParameters, Part, Reach, Read, Refusal, Ruling, SqlContext, opaque, parameters,
+    projection,
 };
 use crate::catalogue::{Catalogue, Sight};
 use crate::config::Unparsed;
@@ -36,9 +37,14 @@ pub fn judge(rules: &UserRules, text: &[u8], context: &SqlContext, catalogue: Op
         Err(error) => return judge_unread(rules, error.what, text.len()),
     };
     if ambiguous(text, &lexed) {
-        return judge_unread(rules, "a backslash before a quote reads differently under standard_conforming_strings", text.len());
+        return judge_unread(
+            rules,
+            "a backslash before a quote reads differently under standard_conforming_strings",
+            text.len(),
+        );
     }
-    let sight: Option<Arc<Sight>> = catalogue.filter(|_| rules.has_column_masks()).map(|catalogue| catalogue.sight(rules));
+    let sight: Option<Arc<Sight>> =
+        catalogue.filter(|_| rules.has_column_masks()).map(|catalogue| catalogue.sight(rules));
     let map = Map { rules, catalogue: catalogue.zip(sight.as_deref()) };
     let reader = Reader { map, tokens: Tokens::new(&lexed), context };
     reader.judge()
@@ -96,7 +102,8 @@ pub fn judge_function_call(rules: &UserRules, function: u32) -> Judgement {
         part.read = Read::Command;
     }
     judgement.changes_catalogue = false;
-    let denied = rules.denies().find(|(_, deny)| deny.tables.is_empty() && !deny.without_where && deny.statements.meets(kinds));
+    let denied =
+        rules.denies().find(|(_, deny)| deny.tables.is_empty() && !deny.without_where && deny.statements.meets(kinds));
     let passes = LARGE_OBJECT_CALLS.contains(&function) && !rules.has_column_masks();
     judgement.ruling = match denied {
         Some((rule, deny)) => Ruling::Deny(verdict::by_rule(rule, deny)),
@@ -177,7 +184,8 @@ impl Reader<'_, '_, '_> {
         let statement = carried.query.clone().and_then(|query| bridge::parse(tokens.lexed, query));
         let facts = statement.as_ref().map(tree::facts);
         let read = self.read(&mut carried, facts.as_ref(), range.clone());
-        let executed = !(carried.leading == Some(Kind::EXPLAIN) && !carried.kinds.meets(KindSet::of(Kind::EXPLAIN_ANALYZE)));
+        let executed =
+            !(carried.leading == Some(Kind::EXPLAIN) && !carried.kinds.meets(KindSet::of(Kind::EXPLAIN_ANALYZE)));
         if let Some(facts) = facts.as_ref().filter(|_| executed) {
             carried.kinds = carried.kinds.union(facts.kinds);
         }
@@ -196,7 +204,9 @@ impl Reader<'_, '_, '_> {
         let parameters = self.parameters(statement.as_ref(), facts.as_ref(), reach);
         let has_where = !verdict::missing_where(&case);
         let (relations, functions, projection, set_operation) = match facts {
-            Some(facts) => (facts.relations, facts.functions.into_iter().collect(), facts.projection, facts.set_operation),
+            Some(facts) => {
+                (facts.relations, facts.functions.into_iter().collect(), facts.projection, facts.set_operation)
+            }
             None => (Vec::new(), Vec::new(), None, false),
         };
         let part = Part {
@@ -224,7 +234,9 @@ impl Reader<'_, '_, '_> {
             return Read::Opaque(reason);
         }
         let calls = |runs: fn(&str) -> bool| {
-            range.clone().any(|at| self.tokens.is_sign(at + 1, "(") && self.tokens.lexed.name(at).is_some_and(|name| runs(&name)))
+            range.clone().any(|at| {
+                self.tokens.is_sign(at + 1, "(") && self.tokens.lexed.name(at).is_some_and(|name| runs(&name))
+            })
         };
         let by_table = self.map.rules.denies().any(|(_, deny)| !deny.tables.is_empty());
         if calls(opaque::runs_statements) || (by_table && calls(opaque::is_opaque)) {
@@ -287,7 +299,8 @@ impl Reader<'_, '_, '_> {
             && let super::copy::Source::Table { schema, name, .. } = &copy.source
             && !copy.to_server
         {
-            let known = self.map.catalogue.map(|(catalogue, _)| catalogue.named(schema.as_deref(), name).next().is_some());
+            let known =
+                self.map.catalogue.map(|(catalogue, _)| catalogue.named(schema.as_deref(), name).next().is_some());
             if known != Some(true) {
                 wanted = true;
                 found = stronger(found, Reach::Unknown);

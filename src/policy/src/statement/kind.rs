@@ -54,7 +54,10 @@ impl KindSet {
 
     /// The kinds in it, in the order of the table.
     pub fn iter(self) -> impl Iterator<Item = Kind> {
-        (0..KINDS.len()).filter_map(|index| u8::try_from(index).ok()).map(Kind).filter(move |kind| self.0 & (1 << kind.0) != 0)
+        (0..KINDS.len())
+            .filter_map(|index| u8::try_from(index).ok())
+            .map(Kind)
+            .filter(move |kind| self.0 & (1 << kind.0) != 0)
     }
 }
 

@@ -208,3 +208,6 @@ impl Judgement {
         core::mem::size_of::<Self>() + self.parts.iter().map(part).sum::<usize>()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,7 +46,10 @@ const OPAQUE: &[&str] = &[
 
 /// Functions among those that only show data: they can run no other statement.
 fn only_reads(name: &str) -> bool {
-    !(name.starts_with("dblink") || name.starts_with("lo_") || name.starts_with("pg_file_") || name.starts_with("pg_logical_"))
+    !(name.starts_with("dblink")
+        || name.starts_with("lo_")
+        || name.starts_with("pg_file_")
+        || name.starts_with("pg_logical_"))
 }
 
 /// Whether a function shows or does what its arguments do not tell.
@@ -63,14 +66,52 @@ pub(super) fn runs_statements(name: &str) -> bool {
 }
 
 /// Encodings in which an ASCII byte can be part of another character.
-const UNSAFE: &[&str] = &["big5", "gb18030", "gbk", "johab", "shiftjis2004", "sjis", "mskanji", "shiftjis", "uhc", "win932", "win936", "win949", "win950", "windows932", "windows936", "windows949", "windows950"];
+const UNSAFE: &[&str] = &[
+    "big5",
+    "gb18030",
+    "gbk",
+    "johab",
+    "shiftjis2004",
+    "sjis",
+    "mskanji",
+    "shiftjis",
+    "uhc",
+    "win932",
+    "win936",
+    "win949",
+    "win950",
+    "windows932",
+    "windows936",
+    "windows949",
+    "windows950",
+];
 
 /// Beginnings of the names of all other encodings that PostgreSQL knows.
-const SAFE: &[&str] = &["abc", "alt", "euc", "iso8859", "koi8", "latin", "mule", "sqlascii", "tcvn", "vscii", "win1", "win866", "win874", "windows1", "windows866", "windows874"];
+const SAFE: &[&str] = &[
+    "abc",
+    "alt",
+    "euc",
+    "iso8859",
+    "koi8",
+    "latin",
+    "mule",
+    "sqlascii",
+    "tcvn",
+    "vscii",
+    "win1",
+    "win866",
+    "win874",
+    "windows1",
+    "windows866",
+    "windows874",
+];
 
 pub(super) fn encoding(name: &[u8]) -> ClientEncoding {
-    let plain: String =
-        name.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(|byte| char::from(byte.to_ascii_lowercase())).collect();
+    let plain: String = name
+        .iter()
+        .filter(|byte| byte.is_ascii_alphanumeric())
+        .map(|byte| char::from(byte.to_ascii_lowercase()))
+        .collect();
     if plain == "utf8" || plain == "unicode" {
         ClientEncoding::Utf8
     } else if !UNSAFE.contains(&&*plain) && SAFE.iter().any(|start| plain.starts_with(start)) {
@@ -88,10 +129,12 @@ pub(super) fn switches_encoding(tokens: Tokens<'_, '_>, range: core::ops::Range<
         let named = value(at).is_some_and(|value| value.eq_ignore_ascii_case("client_encoding"));
         named || (tokens.is_word(at, "set") && (at..at + 4).any(|next| tokens.is_word(next, "names")))
     });
-    concerns && range.clone().filter_map(value).any(|value| {
-        let plain: String = value.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-        UNSAFE.contains(&&*plain)
-    })
+    concerns
+        && range.clone().filter_map(value).any(|value| {
+            let plain: String =
+                value.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+            UNSAFE.contains(&&*plain)
+        })
 }
 
 /// Whether some `set_config` is called with a setting that is not a plain string.
@@ -99,7 +142,9 @@ pub(super) fn computes_setting(tokens: Tokens<'_, '_>, mut range: core::ops::Ran
     range.any(|at| {
         tokens.lexed.name(at).is_some_and(|name| name == "set_config")
             && tokens.is_sign(at + 1, "(")
-            && !(matches!(tokens.kind(at + 2), Some(Kind::Text)) && tokens.is_sign(at + 3, ",") && literal_if_encoding(tokens, at + 2))
+            && !(matches!(tokens.kind(at + 2), Some(Kind::Text))
+                && tokens.is_sign(at + 3, ",")
+                && literal_if_encoding(tokens, at + 2))
     })
 }
 

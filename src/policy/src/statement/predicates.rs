@@ -24,7 +24,9 @@ pub(super) fn broken(map: Map<'_>, tokens: Tokens<'_, '_>, range: Range<usize>, 
     };
     let any_rule = map.rules.column_masks().find(|(_, mask)| mask.predicates == Predicates::Deny).map(|entry| entry.0);
     let items = facts.projection.as_deref().unwrap_or_default();
-    let shown = |wanted: &str| items.iter().filter(|item| matches!(item, Item::Column { name, .. } if **name == *wanted)).count();
+    let shown = |wanted: &str| {
+        items.iter().filter(|item| matches!(item, Item::Column { name, .. } if **name == *wanted)).count()
+    };
     let mut named: Vec<(Box<str>, usize)> = Vec::new();
     for at in range.clone() {
         let Some(name) = tokens.lexed.name(at) else { continue };
@@ -62,7 +64,11 @@ fn by_position(tokens: Tokens<'_, '_>, range: Range<usize>) -> bool {
     for at in range {
         if tokens.is_word(at, "by") {
             listing = true;
-        } else if listing && tokens.word(at).is_some_and(|word| ["limit", "offset", "fetch", "having", "for", "window"].contains(&&*word)) {
+        } else if listing
+            && tokens
+                .word(at)
+                .is_some_and(|word| ["limit", "offset", "fetch", "having", "for", "window"].contains(&&*word))
+        {
             listing = false;
         } else if listing
             && tokens.kind(at) == Some(crate::sql::lexer::Kind::Number)
@@ -81,7 +87,9 @@ fn whole_rows(tokens: Tokens<'_, '_>, range: Range<usize>, facts: &Facts) -> boo
         let word = tokens.word(at).unwrap_or_default();
         match &*word {
             "from" | "join" | "update" | "into" | "using" | "table" => in_from = true,
-            "select" | "where" | "on" | "set" | "group" | "order" | "having" | "returning" | "values" | "limit" => in_from = false,
+            "select" | "where" | "on" | "set" | "group" | "order" | "having" | "returning" | "values" | "limit" => {
+                in_from = false
+            }
             _ => {}
         }
         let is_row = tokens.lexed.name(at).is_some_and(|name| facts.row_names.contains(&*name));

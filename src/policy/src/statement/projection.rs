@@ -5,8 +5,8 @@
 //! followed: what is computed from any column at all counts as revealing.
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Insert, Join, JoinConstraint, JoinOperator,
-    Query, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, TableAlias, TableFactor,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Insert, Join, JoinConstraint,
+    JoinOperator, Query, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, TableAlias, TableFactor,
 };
 
 use super::tree::Name;
@@ -161,11 +161,12 @@ fn of_function(function: &Function, calls: &mut Vec<Name>) -> bool {
         FunctionArguments::None => true,
         FunctionArguments::Subquery(_) => false,
         FunctionArguments::List(list) => {
-            list.clauses.is_empty() && list.args.iter().all(|argument| match argument {
-                FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))
-                | FunctionArg::Named { arg: FunctionArgExpr::Expr(expr), .. } => reveals_nothing(expr, calls),
-                _ => false,
-            })
+            list.clauses.is_empty()
+                && list.args.iter().all(|argument| match argument {
+                    FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))
+                    | FunctionArg::Named { arg: FunctionArgExpr::Expr(expr), .. } => reveals_nothing(expr, calls),
+                    _ => false,
+                })
         }
     }
 }

@@ -39,7 +39,8 @@ impl Map<'_> {
                 let own = masks.find(|(_, mask)| mask.columns.iter().any(|pattern| pattern.may_reach(None, name)));
                 // A pattern for any table would make every word a relation; unknown relations are noticed
                 // by `wanted` in any case.
-                own.filter(|(_, mask)| mask.columns.iter().any(|pattern| pattern.names_table(name))).map(|entry| entry.0)
+                own.filter(|(_, mask)| mask.columns.iter().any(|pattern| pattern.names_table(name)))
+                    .map(|entry| entry.0)
             }
         }
     }
@@ -89,8 +90,10 @@ pub(super) fn by_tree(map: Map<'_>, facts: &Facts, tokens: Reach) -> Found {
     let relation_missing = facts.relations.iter().any(|relation| {
         !relation.maybe_cte && catalogue.named(relation.name.schema.as_deref(), &relation.name.name).next().is_none()
     });
-    let function_missing =
-        facts.functions.iter().any(|function| catalogue.function(&function.name) == FunctionKind::Unknown && !is_grammar(&function.name));
+    let function_missing = facts
+        .functions
+        .iter()
+        .any(|function| catalogue.function(&function.name) == FunctionKind::Unknown && !is_grammar(&function.name));
     let missing = relation_missing || function_missing;
     let reach = if missing && tokens == Reach::No { Reach::Unknown } else { tokens };
     Found { reach, catalogue_wanted: missing }
@@ -99,12 +102,61 @@ pub(super) fn by_tree(map: Map<'_>, facts: &Facts, tokens: Reach) -> Found {
 /// What the grammar writes as a function and `pg_proc` does not list under that name.
 fn is_grammar(name: &str) -> bool {
     const GRAMMAR: &[&str] = &[
-        "any", "all", "some", "array", "cast", "coalesce", "collation", "current_catalog", "current_date", "current_role", "current_schema",
-        "current_time", "current_timestamp", "current_user", "exists", "extract", "greatest", "grouping", "json", "json_array",
-        "json_arrayagg", "json_exists", "json_object", "json_objectagg", "json_query", "json_scalar", "json_serialize",
-        "json_table", "json_value", "least", "localtime", "localtimestamp", "merge_action", "normalize", "nullif", "overlay",
-        "position", "row", "session_user", "substring", "system_user", "treat", "trim", "user", "values", "xmlattributes",
-        "xmlconcat", "xmlelement", "xmlexists", "xmlforest", "xmlparse", "xmlpi", "xmlroot", "xmlserialize", "xmltable",
+        "any",
+        "all",
+        "some",
+        "array",
+        "cast",
+        "coalesce",
+        "collation",
+        "current_catalog",
+        "current_date",
+        "current_role",
+        "current_schema",
+        "current_time",
+        "current_timestamp",
+        "current_user",
+        "exists",
+        "extract",
+        "greatest",
+        "grouping",
+        "json",
+        "json_array",
+        "json_arrayagg",
+        "json_exists",
+        "json_object",
+        "json_objectagg",
+        "json_query",
+        "json_scalar",
+        "json_serialize",
+        "json_table",
+        "json_value",
+        "least",
+        "localtime",
+        "localtimestamp",
+        "merge_action",
+        "normalize",
+        "nullif",
+        "overlay",
+        "position",
+        "row",
+        "session_user",
+        "substring",
+        "system_user",
+        "treat",
+        "trim",
+        "user",
+        "values",
+        "xmlattributes",
+        "xmlconcat",
+        "xmlelement",
+        "xmlexists",
+        "xmlforest",
+        "xmlparse",
+        "xmlpi",
+        "xmlroot",
+        "xmlserialize",
+        "xmltable",
     ];
     GRAMMAR.contains(&name)
 }

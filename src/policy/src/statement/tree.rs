@@ -66,8 +66,6 @@ pub(super) struct Facts {
     pub(super) missing_where: bool,
     /// Whether some UNION, INTERSECT or EXCEPT stands in it.
     pub(super) set_operation: bool,
-    /// Whether it puts rows of a query, or values computed from other relations, into a relation.
-    pub(super) copies: bool,
     /// What the outermost query shows, column by column.
     pub(super) projection: Option<Vec<Item>>,
     /// Whether column or row names are changed on the way: `AS t(a, b)`, NATURAL.
@@ -114,8 +112,11 @@ impl Walk {
     }
 
     fn target_factor(&mut self, factor: &TableFactor) {
-        if let TableFactor::Table { name, .. } = factor {
-            self.target(Name::of(name));
+        match factor {
+            TableFactor::Table { name, .. } => self.target(Name::of(name)),
+            // `ONLY (t)`
+            TableFactor::NestedJoin { table_with_joins, .. } => self.target_factor(&table_with_joins.relation),
+            _ => self.facts.kinds.insert(Kind::UNKNOWN),
         }
     }
 
@@ -148,7 +149,6 @@ impl Walk {
         match statement {
             Statement::Insert(insert) => {
                 kinds.insert(Kind::INSERT);
-                self.facts.copies |= !insert.source.as_ref().is_some_and(|source| only_values(source));
                 if let TableObject::TableName(name) = &insert.table {
                     self.target(Name::of(name));
                 }
@@ -156,9 +156,6 @@ impl Walk {
             Statement::Update(update) => {
                 kinds.insert(Kind::UPDATE);
                 self.facts.missing_where |= update.selection.is_none();
-                // Values of the row itself go into the row itself: only other sources copy. Subqueries are
-                // noticed by `pre_visit_query`.
-                self.facts.copies = true;
                 self.target_factor(&update.table.relation);
             }
             Statement::Delete(delete) => {
@@ -169,18 +166,12 @@ impl Walk {
             }
             Statement::Merge(merge) => {
                 kinds.insert(Kind::MERGE);
-                self.facts.copies = true;
                 self.target_factor(&merge.table);
             }
             Statement::Query(_) => kinds.insert(Kind::SELECT),
             _ => kinds.insert(Kind::UNKNOWN),
         }
     }
-}
-
-/// Whether an INSERT's source is a VALUES list; subqueries inside count as reads of their own.
-fn only_values(query: &Query) -> bool {
-    matches!(&*query.body, SetExpr::Values(_)) && query.with.is_none()
 }
 
 impl Visitor for Walk {
@@ -250,5 +241,4 @@ impl Visitor for Walk {
         }
         ControlFlow::Continue(())
     }
-
 }

@@ -76,7 +76,8 @@ fn denies(case: &Case<'_, '_, '_>, deny: &Deny) -> bool {
     }
     if deny.without_where {
         let changes = KindSet::of(Kind::UPDATE).union(KindSet::of(Kind::DELETE));
-        let concerned = kinds.iter().any(|kind| KindSet::of(kind).meets(changes) && KindSet::of(kind).meets(deny.statements));
+        let concerned =
+            kinds.iter().any(|kind| KindSet::of(kind).meets(changes) && KindSet::of(kind).meets(deny.statements));
         if !concerned || !missing_where(case) {
             return false;
         }
@@ -132,9 +133,9 @@ fn names_table(case: &Case<'_, '_, '_>, deny: &Deny) -> bool {
         // A rule about changes alone is about what is changed.
         let targets_only = deny.statements.within(kind::write());
         let relations = facts.relations.iter().filter(|relation| relation.written || !targets_only);
-        return relations
-            .into_iter()
-            .any(|relation| deny.tables.iter().any(|table| table.may_match(relation.name.schema.as_deref(), &relation.name.name)));
+        return relations.into_iter().any(|relation| {
+            deny.tables.iter().any(|table| table.may_match(relation.name.schema.as_deref(), &relation.name.name))
+        });
     }
     let in_bodies = case.carried.bodies.iter().any(|body| {
         let lexed = Lexed::new(body.as_bytes(), case.tokens.lexed.options());
@@ -156,7 +157,8 @@ fn token_names_table(tokens: Tokens<'_, '_>, mut range: Range<usize>, deny: &Den
 /// Switching to an encoding in which quotes can hide.
 fn encoding(case: &Case<'_, '_, '_>) -> Option<Refusal> {
     let rules = case.map.rules;
-    if !(rules.has_denies() || rules.has_column_masks()) || !opaque::switches_encoding(case.tokens, case.range.clone()) {
+    if !(rules.has_denies() || rules.has_column_masks()) || !opaque::switches_encoding(case.tokens, case.range.clone())
+    {
         return None;
     }
     let message = "this client_encoding is refused for users under rules: characters of it can hide quotes";
@@ -173,7 +175,9 @@ fn not_read(case: &Case<'_, '_, '_>) -> Option<Refusal> {
         Unparsed::Refuse => true,
         // By its keywords, which have been looked for everywhere in it, no deny concerns a query that only
         // the parser does not read; what is masked in it cannot be told.
-        Unparsed::Auto if matches!(case.read, Read::Unread(_)) && case.carried.query.is_some() => rules.has_column_masks(),
+        Unparsed::Auto if matches!(case.read, Read::Unread(_)) && case.carried.query.is_some() => {
+            rules.has_column_masks()
+        }
         Unparsed::Auto => rules.has_denies() || rules.has_column_masks(),
     };
     refused.then(|| unparsed(reason))
@@ -181,9 +185,21 @@ fn not_read(case: &Case<'_, '_, '_>) -> Option<Refusal> {
 
 /// Built-in functions that put a value where no mask holds: settings, notifications, sequences, locks.
 const SINKS: &[&str] = &[
-    "lo_from_bytea", "lo_put", "lowrite", "pg_advisory_lock", "pg_advisory_lock_shared", "pg_advisory_xact_lock",
-    "pg_advisory_xact_lock_shared", "pg_logical_emit_message", "pg_notify", "pg_try_advisory_lock",
-    "pg_try_advisory_lock_shared", "pg_try_advisory_xact_lock", "pg_try_advisory_xact_lock_shared", "set_config", "setval",
+    "lo_from_bytea",
+    "lo_put",
+    "lowrite",
+    "pg_advisory_lock",
+    "pg_advisory_lock_shared",
+    "pg_advisory_xact_lock",
+    "pg_advisory_xact_lock_shared",
+    "pg_logical_emit_message",
+    "pg_notify",
+    "pg_try_advisory_lock",
+    "pg_try_advisory_lock_shared",
+    "pg_try_advisory_xact_lock",
+    "pg_try_advisory_xact_lock_shared",
+    "set_config",
+    "setval",
 ];
 
 /// What protects masked data, for users under a column mask.
@@ -211,7 +227,13 @@ fn masked(case: &Case<'_, '_, '_>) -> Option<Refusal> {
     }
     if case.carried.copy.as_ref().is_some_and(|copy| !copy.to_server && copy.syntax.is_none()) {
         let what = "masked data leaves by COPY only in formats that are understood";
-        return Some(protects(rule, rule_name, "copy of masked data", what, "use the text, csv or binary format without ENCODING"));
+        return Some(protects(
+            rule,
+            rule_name,
+            "copy of masked data",
+            what,
+            "use the text, csv or binary format without ENCODING",
+        ));
     }
     let facts = case.facts?;
     let broken = predicates::broken(case.map, case.tokens, case.range.clone(), facts)?;
@@ -227,7 +249,11 @@ fn copies(case: &Case<'_, '_, '_>) -> bool {
     if case.carried.leading == Some(Kind::EXPLAIN) && !has(Kind::EXPLAIN_ANALYZE) {
         return false;
     }
-    let defines = case.carried.defines || has(Kind::DO) || has(Kind::CREATE_TABLE_AS) || has(Kind::CREATE_TRIGGER) || has(Kind::MERGE);
+    let defines = case.carried.defines
+        || has(Kind::DO)
+        || has(Kind::CREATE_TABLE_AS)
+        || has(Kind::CREATE_TRIGGER)
+        || has(Kind::MERGE);
     let changes_masked = matches!(case.reach, Reach::Yes(_))
         && [Kind::ALTER_TABLE, Kind::ALTER_VIEW, Kind::ALTER_OTHER].into_iter().any(has);
     let server_side = case.carried.copy.as_ref().is_some_and(|copy| !copy.to_server && copy.end != End::Client);
@@ -243,8 +269,11 @@ fn copies(case: &Case<'_, '_, '_>) -> bool {
     match case.statement {
         Some(Statement::Insert(insert)) if alone(kinds, Kind::INSERT) => insert_copies(case, insert),
         Some(Statement::Update(update)) if alone(kinds, Kind::UPDATE) => {
-            let others = case.facts.is_none_or(|facts| facts.relations.iter().any(|relation| !relation.written && reads_masked(case, &relation.name.name)));
-            (update.from.is_some() && (others || case.reach == Reach::Unknown)) || assigns_masked(case, &update.assignments)
+            let others = case.facts.is_none_or(|facts| {
+                facts.relations.iter().any(|relation| !relation.written && reads_masked(case, &relation.name.name))
+            });
+            (update.from.is_some() && (others || case.reach == Reach::Unknown))
+                || assigns_masked(case, &update.assignments)
         }
         // Changes inside CTEs: what they read is not told apart.
         _ => true,
@@ -266,7 +295,9 @@ fn reads_masked(case: &Case<'_, '_, '_>, name: &str) -> bool {
 /// Whether an INSERT takes values from elsewhere than the statement itself.
 fn insert_copies(case: &Case<'_, '_, '_>, insert: &Insert) -> bool {
     let (tokens, range) = (case.tokens, case.range.clone());
-    let Some(into) = range.clone().find(|at| tokens.is_word(*at, "insert") && tokens.is_word(at + 1, "into")) else { return true };
+    let Some(into) = range.clone().find(|at| tokens.is_word(*at, "insert") && tokens.is_word(at + 1, "into")) else {
+        return true;
+    };
     let mut source = into + 2;
     while tokens.is_name(source) && tokens.is_sign(source + 1, ".") {
         source += 2;
@@ -318,7 +349,8 @@ impl Visitor for Values<'_, '_, '_, '_> {
             }
             // `excluded` is the row that the statement itself brings.
             Expr::CompoundIdentifier(parts) => {
-                parts.first().is_none_or(|first| first.value != "excluded") && parts.last().is_some_and(|last| masked(&last.value))
+                parts.first().is_none_or(|first| first.value != "excluded")
+                    && parts.last().is_some_and(|last| masked(&last.value))
             }
             Expr::Function(_) => self.case.reach == Reach::Unknown,
             Expr::CompoundFieldAccess { .. } | Expr::QualifiedWildcard(..) | Expr::Wildcard(_) => true,
