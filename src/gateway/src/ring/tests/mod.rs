@@ -174,6 +174,15 @@ fn pattern(seed: u64, len: usize) -> Vec<u8> {
     bytes
 }
 
+/// Whether the other side let go of a connection, by an end or by a reset.
+fn is_gone(mut stream: TcpStream) -> bool {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    match stream.read(&mut [0]) {
+        Ok(count) => count == 0,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+    }
+}
+
 /// Reads a stream to its end on a thread of its own.
 fn read_all(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
     thread::spawn(move || {
