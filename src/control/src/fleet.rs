@@ -107,7 +107,10 @@ impl Fleet {
             }
             // A thread that panicked has dropped its end without a word.
             if shard.events.is_closed() && !shard.has_ended() {
-                tracing::error!(shard = index, "a shard ended without saying why");
+                // Before it listened, the start itself fails and says why.
+                if shard.state.phase == Phase::Listening {
+                    tracing::error!(shard = index, "a shard ended without saying why");
+                }
                 shard.state.phase = Phase::Failed("it ended without saying why".to_owned());
                 answered = true;
             }

@@ -30,10 +30,19 @@ use bridge::ControlLink;
 use policy::snapshot::Snapshot;
 use tokio::sync::Notify;
 
+/// A config that was read again and can run.
+pub struct Accepted {
+    /// The compiled policy.
+    pub snapshot: Arc<Snapshot>,
+    /// What else is to change with it (secrets). Called just before the shards are given the policy, and not at
+    /// all where the config needs a restart.
+    pub commit: Box<dyn FnOnce() + Send>,
+}
+
 /// Reads the config, checks it and everything that it names, and compiles it under the generation given.
 ///
 /// Returns what is wrong, one sentence each. Runs on the control thread and may block.
-pub type Load = Box<dyn Fn(u64) -> Result<Arc<Snapshot>, Vec<String>> + Send>;
+pub type Load = Box<dyn Fn(u64) -> Result<Accepted, Vec<String>> + Send>;
 
 /// What the control plane is started with.
 pub struct Setup {

@@ -17,7 +17,7 @@ use crate::fleet::Fleet;
 use crate::limits::{PROBLEMS_SHOWN, WATCH};
 use crate::reload::{needs_restart, watched_files};
 use crate::watch::Watch;
-use crate::{Load, Setup, StartError, admin};
+use crate::{Accepted, Load, Setup, StartError, admin};
 
 /// The plane, ready to run.
 pub(crate) struct Running {
@@ -86,6 +86,7 @@ impl Running {
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                biased;
                 () = end.notified() => break,
                 () = wake.notified() => fleet.take_events(),
                 _ = signals.terminate.recv() => stop(&fleet, &reloader, &mut stops, &kill),
@@ -132,7 +133,7 @@ impl Reloader {
     fn reload(&mut self, fleet: &Fleet, cause: Cause) {
         let generation = self.snapshot.generation();
         let outcome = (self.load)(generation.saturating_add(1)).and_then(|new| {
-            let reasons = needs_restart(self.snapshot.config(), new.config());
+            let reasons = needs_restart(self.snapshot.config(), new.snapshot.config());
             if reasons.is_empty() { Ok(new) } else { Err(reasons) }
         });
         match outcome {
@@ -141,7 +142,8 @@ impl Reloader {
         }
     }
 
-    fn loaded(&mut self, fleet: &Fleet, cause: Cause, new: Arc<Snapshot>) {
+    fn loaded(&mut self, fleet: &Fleet, cause: Cause, Accepted { snapshot: new, commit }: Accepted) {
+        commit();
         let (generation, config): (u64, &Config) = (new.generation(), new.config());
         tracing::info!(
             generation,
