@@ -320,3 +320,17 @@ fn any_bytes_under_any_type_give_a_result() {
         }
     }
 }
+
+#[test]
+fn a_large_cell_made_to_be_slow_is_looked_at_in_linear_time() {
+    for piece in ["a4111111111111111", "4111 1111 1111 1112 ", "a@", "\\\\a@b.c", "DE00 4111111111111111 ", "{\"a@b.c"]
+    {
+        let cell = piece.repeat((1 << 18) / piece.len());
+        for value_type in [ValueType::Text, ValueType::Json] {
+            let begin = std::time::Instant::now();
+            scanned(value_type, Encoding::Text, REDACT, cell.as_bytes());
+            // Below a second when linear, far above ten when quadratic.
+            assert!(begin.elapsed().as_secs() < 10, "{piece} {value_type:?}");
+        }
+    }
+}

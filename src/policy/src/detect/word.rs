@@ -1,11 +1,15 @@
 //! What surrounds a run of digits: words of hexadecimal digits, and account numbers.
 
+/// Bytes on either side that are looked at: the digits of SHA-256 in hexadecimal, and a bound on the work for
+/// texts made of nothing but such words.
+const AROUND: usize = 64;
+
 /// Whether the digits in `start..end` have letters beside them, all of which are hexadecimal digits: part of
 /// a hash, a UUID or an address rather than a number.
 pub(super) fn in_hexadecimal_word(text: &[u8], start: usize, end: usize) -> bool {
     let letter = |byte: &&u8| byte.is_ascii_alphanumeric();
-    let before = text[..start].iter().rev().take_while(letter);
-    let after = text[end..].iter().take_while(letter);
+    let before = text[..start].iter().rev().take(AROUND).take_while(letter);
+    let after = text[end..].iter().take(AROUND).take_while(letter);
     let mut around = before.chain(after).peekable();
     around.peek().is_some() && around.all(u8::is_ascii_hexdigit)
 }

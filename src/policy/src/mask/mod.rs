@@ -48,6 +48,8 @@
 //! `{000}` of one element or in binary empty with bytes after it that decoders skip, a range `empty` with
 //! spaces after it, a composite `(***)`. Two have no valid value of the same length: a binary composite
 //! becomes one of no fields, and a binary multirange is not valid; both lose their content all the same.
+//! Where the length is not known before the end, arrays, composites and JSON are `{}`, `()` and `0` with
+//! spaces after them.
 
 mod container;
 mod counts;

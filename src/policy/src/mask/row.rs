@@ -110,8 +110,9 @@ impl RowMask {
     }
 
     /// Overwrites part of a cell that was too large to be gathered, whatever it holds and whatever the
-    /// column's method: `part` lies at `offset` of a cell of `total_bytes`. The part with offset 0 counts
-    /// the cell: for its rule, and as oversized where more is lost than the rule asks for.
+    /// column's method: `part` lies at `offset` of a cell of `total_bytes`, or of `usize::MAX` where the
+    /// length is not known before the cell ends. The part with offset 0 counts the cell: for its rule, and
+    /// as oversized where more is lost than the rule asks for.
     pub fn mask_part(
         &self,
         column: usize,
@@ -124,7 +125,7 @@ impl RowMask {
         if self.treatment(column) == Treatment::Pass {
             return;
         }
-        if offset == 0 {
+        if offset == 0 && !part.is_empty() {
             if let Some((rule, _)) = spec.mask {
                 counts.add(rule);
             }

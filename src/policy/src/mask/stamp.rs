@@ -9,7 +9,10 @@
 
 use wire::value::{Encoding, ValueType};
 
-/// Overwrites `part`, which lies at `offset` of a value of `total` bytes.
+/// In place of a value's length where it is not known yet, as in COPY's text forms.
+pub(super) const UNKNOWN_LENGTH: usize = usize::MAX;
+
+/// Overwrites `part`, which lies at `offset` of a value of `total` bytes or of [`UNKNOWN_LENGTH`].
 pub(super) fn stamp(value_type: ValueType, encoding: Encoding, total: usize, offset: usize, part: &mut [u8]) {
     match encoding {
         Encoding::Text => stamp_text(value_type, total, offset, part),
@@ -93,10 +96,13 @@ fn zeros_between(part: &mut [u8], separators: &[u8]) {
     }
 }
 
-/// `{000}` is an array of one element that texts and numbers alike can be read from.
+/// `{000}` is an array of one element that texts and numbers alike can be read from. Where the end is not
+/// known, an empty one with spaces after it.
 fn bracketed(brackets: [u8; 2], fill: u8, total: usize, offset: usize, part: &mut [u8]) {
     each(offset, part, |at, _| match at {
         0 => brackets[0],
+        1 if total == UNKNOWN_LENGTH => brackets[1],
+        _ if total == UNKNOWN_LENGTH => b' ',
         _ if at + 1 == total => brackets[1],
         _ => fill,
     });
@@ -147,10 +153,12 @@ fn money_text(part: &mut [u8]) {
     }
 }
 
-/// A string of stars; one byte can only be a number.
+/// A string of stars; one byte can only be a number. Where the end is not known, a number and spaces.
 fn json_text(total: usize, offset: usize, part: &mut [u8]) {
     each(offset, part, |at, _| match at {
         _ if total < 2 => b'0',
+        0 if total == UNKNOWN_LENGTH => b'0',
+        _ if total == UNKNOWN_LENGTH => b' ',
         0 => b'"',
         _ if at + 1 == total => b'"',
         _ => b'*',
@@ -252,16 +260,33 @@ mod tests {
         let value: Vec<u8> = (0..40u8).map(|n| n.wrapping_mul(7).wrapping_add(31)).collect();
         for value_type in crate::mask::ALL_TYPES {
             for encoding in [Encoding::Text, Encoding::PgBinary] {
-                let mut whole = value.clone();
-                stamp(value_type, encoding, whole.len(), 0, &mut whole);
-                for cut in 0..=value.len() {
-                    let mut parts = value.clone();
-                    let (left, right) = parts.split_at_mut(cut);
-                    stamp(value_type, encoding, whole.len(), 0, left);
-                    stamp(value_type, encoding, whole.len(), cut, right);
-                    assert_eq!(parts, whole, "{value_type:?} {encoding:?} cut at {cut}");
+                for total in [value.len(), UNKNOWN_LENGTH] {
+                    let mut whole = value.clone();
+                    stamp(value_type, encoding, total, 0, &mut whole);
+                    for cut in 0..=value.len() {
+                        let mut parts = value.clone();
+                        let (left, right) = parts.split_at_mut(cut);
+                        stamp(value_type, encoding, total, 0, left);
+                        stamp(value_type, encoding, total, cut, right);
+                        assert_eq!(parts, whole, "{value_type:?} {encoding:?} cut at {cut}");
+                    }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_value_whose_end_is_not_known_is_complete_before_it_ends() {
+        for (value_type, stamped) in [
+            (ValueType::Array, "{}    "),
+            (ValueType::Composite, "()    "),
+            (ValueType::Json, "0     "),
+            (ValueType::Range, "empty "),
+            (ValueType::Text, "******"),
+        ] {
+            let mut cell = *b"secret";
+            stamp(value_type, Encoding::Text, UNKNOWN_LENGTH, 0, &mut cell);
+            assert_eq!(cell, stamped.as_bytes(), "{value_type:?}");
         }
     }
 }
