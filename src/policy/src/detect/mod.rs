@@ -10,7 +10,7 @@
 //! | detector | form | refused |
 //! |---|---|---|
 //! | `email` | local part of letters, digits and ``.!#$%&'*+-^_`\|~``, then `@`, then a domain of labels with at least one dot and a last label of letters (or `xn--…`); letters outside ASCII count | quoted local parts, addresses in brackets, domains without a dot |
-//! | `card` | 13 to 19 digits of a known scheme's prefix and length with a right Luhn digit, bare or in the groups of [`card`] with one space or hyphen between groups | within longer numbers, decimals, hashes, IBANs, E.164 numbers, EAN-13 codes |
+//! | `card` | 13 to 19 digits of a known scheme's prefix and length with a right Luhn digit, bare or in groups with one space or hyphen between: `4-4-4-k`, `4-4-4-4-k`, `4-4-5`, `4-6-4`, `4-6-5`, `4-5-6`, `8-8`, `6-k` | within longer numbers, decimals, hashes, IBANs, E.164 numbers, EAN-13 codes |
 //! | `ssn` | `ddd-dd-dddd` or `ddd dd dddd`, area not 000, 666 or 900–999, group not 00, serial not 0000 | nine bare digits; within longer numbers or words |
 //!
 //! # Where they look
