@@ -6,6 +6,8 @@
 //!
 //! Source: PostgreSQL manual, "Message Formats" and "Error and Notice Message Fields".
 
+use wire::cursor::Malformed;
+
 /// How grave an ErrorResponse is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Severity {
@@ -33,6 +35,20 @@ pub enum TransactionStatus {
     Idle,
     /// In a transaction (`T`).
     InTransaction,
+}
+
+impl TryFrom<u8> for TransactionStatus {
+    type Error = Malformed;
+
+    /// The status that a ReadyForQuery names.
+    fn try_from(byte: u8) -> Result<Self, Malformed> {
+        match byte {
+            b'E' => Ok(Self::Failed),
+            b'I' => Ok(Self::Idle),
+            b'T' => Ok(Self::InTransaction),
+            _ => Err(Malformed { what: "ReadyForQuery" }),
+        }
+    }
 }
 
 impl TransactionStatus {

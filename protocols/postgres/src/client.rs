@@ -300,6 +300,7 @@ impl<G: Guard> Session<G> {
             planned: None.into(),
             described_in: None.into(),
             bind_bytes: bind.bytes.into(),
+            charge: None.into(),
         });
         if portal.registered {
             self.portals.push(&portal.name, Some(Rc::clone(&portal)));

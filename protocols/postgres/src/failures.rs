@@ -42,6 +42,7 @@ impl<G: Guard> Session<G> {
             self.server.body = direction::swallow(left);
             return Ok(());
         }
+        self.said_goodbye |= report.fatal;
         self.pipeline.drop_optional_before_request();
         self.server.count(frame.bytes.len() + left);
         match self.pipeline.front() {

@@ -6,7 +6,7 @@
 //! may pass and what is masked; it knows no rule itself.
 //!
 //! - Framing and names: [`frame`], [`message`], [`types`].
-//! - The client's direction: `client` (bytes), `requests` (messages), `bind`.
+//! - The client's direction: `client` (bytes), `requests` (messages), `decisions`, `bind`.
 //! - The server's direction: `server` (bytes), `replies` (messages), `failures`, `catalogue`.
 //! - Masking: `rows`, `copy` and its three formats, `scrub`.
 //! - What ties both together: `pipeline`, `statements`, `refusal`, [`session`].
@@ -33,6 +33,7 @@ mod copy;
 mod copy_binary;
 mod copy_csv;
 mod copy_text;
+mod decisions;
 mod description;
 mod failures;
 mod pipeline;

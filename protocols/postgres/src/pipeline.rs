@@ -2,7 +2,8 @@
 //!
 //! The server answers in order, and so each reply belongs to the front of this queue or to nobody. After
 //! an error in the extended protocol it skips everything up to Sync (PostgreSQL manual, "Extended Query"),
-//! and so does the queue. It must never grow past [`limits::PIPELINE_DEPTH`].
+//! and so does the queue. It must never grow past [`limits::PIPELINE_DEPTH`], nor hold more than
+//! [`limits::SESSION_STATE_BYTES`].
 //!
 //! While a server reads COPY data it ignores Sync and Flush. Whether it had read a Sync before it left that
 //! state by an error cannot be known, so such a Sync is first [`SyncKind::MaybeIgnored`], then
@@ -82,6 +83,8 @@ pub(crate) struct Pipeline<G: Guard> {
     queue: VecDeque<Entry<G>>,
     /// Requests in it that run statements.
     runs: usize,
+    /// Bytes that they hold: texts and parameters kept for the audit.
+    bytes: usize,
 }
 
 /// A queue that was this long gives its memory back when it is empty.
@@ -89,11 +92,22 @@ const KEPT_ENTRIES: usize = 64;
 
 impl<G: Guard> Pipeline<G> {
     pub(crate) fn new() -> Self {
-        Self { queue: VecDeque::new(), runs: 0 }
+        Self { queue: VecDeque::new(), runs: 0, bytes: 0 }
     }
 
     fn runs(entry: &Entry<G>) -> bool {
         matches!(entry, Entry::Execute { .. } | Entry::Query { .. } | Entry::FunctionCall { .. })
+    }
+
+    /// Bytes that a request holds until it is answered, roughly.
+    fn weight(entry: &Entry<G>) -> usize {
+        let text = |bytes: &u64| usize::try_from(*bytes).unwrap_or(usize::MAX).min(limits::AUDIT_STATEMENT_BYTES);
+        match entry {
+            Entry::Query { bytes, .. } | Entry::Execute { bytes, .. } | Entry::Parse { bytes, .. } => text(bytes),
+            Entry::Bind { portal, .. } => portal.weight,
+            Entry::RefusedQuery { denial, .. } | Entry::RefusedParse { denial, .. } => denial.message.len(),
+            _ => 0,
+        }
     }
 
     /// Requests that run statements and are not answered.
@@ -118,12 +132,20 @@ impl<G: Guard> Pipeline<G> {
     /// Adds a request; `false` when the queue is full.
     #[must_use]
     pub(crate) fn push(&mut self, entry: Entry<G>) -> bool {
-        if self.queue.len() >= limits::PIPELINE_DEPTH {
+        let bytes = self.bytes + Self::weight(&entry);
+        if self.queue.len() >= limits::PIPELINE_DEPTH || bytes > limits::SESSION_STATE_BYTES {
             return false;
         }
+        self.bytes = bytes;
         self.runs += usize::from(Self::runs(&entry));
         self.queue.push_back(entry);
         true
+    }
+
+    /// Whether two more requests of any kind fit.
+    pub(crate) fn has_room(&self) -> bool {
+        self.queue.len() + 2 <= limits::PIPELINE_DEPTH
+            && self.bytes + 2 * limits::AUDIT_STATEMENT_BYTES <= limits::SESSION_STATE_BYTES
     }
 
     pub(crate) fn front(&self) -> Option<&Entry<G>> {
@@ -137,6 +159,7 @@ impl<G: Guard> Pipeline<G> {
     pub(crate) fn pop(&mut self) -> Option<Entry<G>> {
         let entry = self.queue.pop_front()?;
         self.runs -= usize::from(Self::runs(&entry));
+        self.bytes -= Self::weight(&entry);
         if self.queue.is_empty() && self.queue.capacity() > KEPT_ENTRIES {
             self.queue = VecDeque::new();
         }

@@ -19,8 +19,9 @@
 use std::rc::Rc;
 
 use wire::cursor::Cursor;
-use wire::fault::Fault;
+use wire::fault::{Culprit, Fault};
 use wire::guard::{CopyPlan, CopyShape, Guard, Outcome, RowPlan};
+use wire::limits;
 use wire::value::Column;
 
 use crate::backend::TransactionStatus;
@@ -34,7 +35,7 @@ use crate::rows::Rows;
 use crate::scrub;
 use crate::server::{Phase, out_of_turn};
 use crate::session::{Output, Session};
-use crate::statements::{Layout, Planned, Portal, Prepared, is_plain};
+use crate::statements::{self, Charge, Layout, Planned, Portal, Prepared, is_plain};
 
 /// Asks the guard what is to happen to rows under a description.
 pub(crate) fn plan<G: Guard>(
@@ -56,6 +57,11 @@ fn stale_pipeline() -> Fault {
         "stale_pipeline",
         "messages sent ahead used a statement or portal that an earlier error left unchanged",
     )
+}
+
+/// Portals with wide results hold more than a session may.
+fn too_much_state() -> Fault {
+    Fault::new(Culprit::Client, b"54000", "session_state", "too many portals with wide results are open")
 }
 
 impl<G: Guard> Session<G> {
@@ -248,8 +254,14 @@ impl<G: Guard> Session<G> {
                     if *disturbance != self.disturbance {
                         self.confirm_prepared(prepared)?;
                     }
-                    let layout = Layout { epoch: self.epoch, columns, planned: None };
-                    prepared.layout.replace(prepared.wants.get().then_some(layout));
+                    let bytes = columns.as_deref().map_or(0, statements::columns_weight);
+                    let room = self.state_bytes() + bytes <= limits::SESSION_STATE_BYTES;
+                    // Without room for it the layout is asked for again at each run.
+                    let layout = (room && prepared.wants.get()).then(|| {
+                        let charge = Charge::new(&self.charged, bytes);
+                        Layout { epoch: self.epoch, columns, planned: None, charge }
+                    });
+                    prepared.layout.replace(layout);
                 }
                 self.done();
                 Ok(true)
@@ -262,6 +274,13 @@ impl<G: Guard> Session<G> {
                         None => Planned::NoRows,
                         Some(columns) => plan(guard, &portal.statement, 0, &columns),
                     };
+                    if let Planned::Mask(rows) = &planned {
+                        let charge = Charge::new(&self.charged, rows.treatments.len() * 8);
+                        portal.charge.replace(Some(charge));
+                        if self.state_bytes() > limits::SESSION_STATE_BYTES {
+                            return Err(too_much_state());
+                        }
+                    }
                     portal.planned.replace(Some(planned));
                 }
                 self.done();
@@ -344,7 +363,8 @@ impl<G: Guard> Session<G> {
             | Entry::FunctionCall { execution, bytes, .. },
         ) = self.pipeline.front_mut()
         {
-            let from_client = std::mem::take(bytes) + copied;
+            let message = if part == 0 { *bytes } else { 0 };
+            let from_client = message + copied;
             let counted = Outcome { part, bytes_from_client: from_client, bytes_to_client: to_client, ..*outcome };
             guard.completed(execution, &counted);
         }

@@ -9,19 +9,18 @@ use std::rc::Rc;
 use memchr::memchr;
 use wire::cursor::{Cursor, Malformed};
 use wire::fault::Fault;
-use wire::guard::{Carrier, Denial, Guard, Judged, StatementText, Verdict};
+use wire::guard::{Carrier, Guard, StatementText};
 use wire::limits;
 use wire::segments::Segments;
 
-use crate::backend::TransactionStatus;
 use crate::bind::BindReader;
 use crate::client::{ClientBody, OpenBind, forward, swallow};
+use crate::decisions::Decision;
 use crate::frame::{self, HEADER_BYTES};
-use crate::frontend;
 use crate::message::client;
-use crate::pipeline::{Drops, Entry, SyncKind};
+use crate::pipeline::{Entry, SyncKind};
 use crate::refusal::{self, malformed};
-use crate::session::{CatalogueLoad, Gate, Output, Session};
+use crate::session::{Gate, Output, Session};
 use crate::statements::{self, Planned, Portal, Prepared};
 
 /// The beginning of a message, or all of it.
@@ -63,12 +62,6 @@ pub(crate) enum Step<G: Guard> {
     Done(ClientBody<G>),
     /// More of it is needed.
     More,
-}
-
-enum Decision<S> {
-    Allow(S),
-    Deny(Denial),
-    Wait,
 }
 
 type Handled<G> = Result<Step<G>, Fault>;
@@ -444,97 +437,6 @@ impl<G: Guard> Session<G> {
         Ok(Step::Done(ClientBody::Header))
     }
 
-    /// Whether our own query can run now without changing anything that the client could notice.
-    fn catalogue_possible(&self) -> bool {
-        self.pipeline.is_empty()
-            && !self.run_open
-            && !self.uncertain
-            && self.server.between_frames()
-            && self.transaction != TransactionStatus::Failed
-    }
-
-    /// The verdict on the message at hand: the one that it waited for, or the guard's.
-    fn decide(
-        &mut self,
-        guard: &mut G,
-        out: &mut Output,
-        possible: bool,
-        judge: impl FnOnce(&mut G, bool) -> Judged<G::Statement>,
-    ) -> Result<Decision<G::Statement>, Fault> {
-        let judged = match std::mem::replace(&mut self.gate, Gate::Open) {
-            Gate::Decided(statement, Ok(())) => return Ok(Decision::Allow(statement)),
-            Gate::Decided(_, Err(denial)) => return Ok(Decision::Deny(denial)),
-            Gate::Tried => judge(guard, false),
-            _ => judge(guard, possible),
-        };
-        match judged {
-            Judged::Ruled { statement, verdict: Verdict::Allow } => Ok(Decision::Allow(statement)),
-            Judged::Ruled { verdict: Verdict::Deny(denial), .. } => Ok(Decision::Deny(denial)),
-            Judged::Ruled { statement, verdict: Verdict::Hold } => {
-                self.gate = Gate::Held(statement);
-                Ok(Decision::Wait)
-            }
-            Judged::CatalogueNeeded if possible => {
-                self.enqueue(Entry::Catalogue)?;
-                let query = guard.catalogue_query();
-                out.to_server.write_owned(|owned| frontend::query(owned, query.as_bytes()));
-                self.gate = Gate::Loading(CatalogueLoad::default());
-                Ok(Decision::Wait)
-            }
-            Judged::CatalogueNeeded => Ok(Decision::Deny(refusal::undecided())),
-        }
-    }
-
-    /// A prepared statement is about to run: the rules may have changed since it was judged.
-    fn decide_again(
-        &mut self,
-        prepared: &Rc<Prepared<G>>,
-        guard: &mut G,
-        out: &mut Output,
-    ) -> Result<Decision<G::Statement>, Fault> {
-        let possible =
-            self.catalogue_possible() && self.portals.unnamed().is_none() && self.statements.unnamed().is_none();
-        let current = prepared.statement.borrow().clone();
-        let mut changed = true;
-        let decision = self.decide(guard, out, possible, |guard, possible| {
-            guard.rejudge(&current, possible).unwrap_or_else(|| {
-                changed = false;
-                Judged::Ruled { statement: current.clone(), verdict: Verdict::Allow }
-            })
-        })?;
-        if let (true, Decision::Allow(statement)) = (changed, &decision) {
-            prepared.wants.set(guard.wants_columns(statement));
-            prepared.statement.replace(statement.clone());
-            prepared.layout.replace(None);
-        }
-        Ok(decision)
-    }
-
-    /// A name that no message of this session made: SQL text may have (PREPARE, DECLARE CURSOR), and so it is
-    /// judged as the SQL text that would use it.
-    fn decide_unknown(
-        &mut self,
-        verb: &str,
-        name: &[u8],
-        guard: &mut G,
-        out: &mut Output,
-    ) -> Result<Decision<G::Statement>, Fault> {
-        let mut sql = format!("{verb} \"").into_bytes();
-        for byte in statements::significant(name) {
-            sql.push(*byte);
-            if *byte == b'"' {
-                sql.push(b'"');
-            }
-        }
-        sql.push(b'"');
-        let possible =
-            self.catalogue_possible() && self.portals.unnamed().is_none() && self.statements.unnamed().is_none();
-        self.decide(guard, out, possible, |guard, catalogue_possible| {
-            let (carrier, total_bytes) = (Carrier::Prepare, sql.len());
-            guard.judge(&StatementText { sql: &sql, carrier, total_bytes, catalogue_possible })
-        })
-    }
-
     /// Whether no further name, or none with this weight, can be opened.
     fn names_full(&self, weight: usize) -> bool {
         self.statements.len() + self.portals.len() >= limits::NAMES_PER_SESSION
@@ -543,43 +445,7 @@ impl<G: Guard> Session<G> {
 
     /// Makes sure that [`Session::enqueue`] will have room, before something is begun that must be noted.
     fn room(&self) -> Result<(), Fault> {
-        if self.pipeline.len() + 2 <= limits::PIPELINE_DEPTH {
-            return Ok(());
-        }
-        Err(crate::pipeline::too_deep())
-    }
-
-    /// A simple query drops the unnamed statement and portal ("Simple Query", last paragraphs).
-    fn drop_unnamed(&mut self) -> Drops {
-        let drops = Drops { statement: self.statements.unnamed().is_some(), portal: self.portals.unnamed().is_some() };
-        if drops.statement {
-            self.statements.push(&None, None);
-        }
-        if drops.portal {
-            self.portals.push(&None, None);
-        }
-        drops
-    }
-
-    fn refuse_query(&mut self, denial: Denial, out: &mut Output) -> Result<(), Fault> {
-        let drops = self.drop_unnamed();
-        self.run_open = false;
-        out.to_server.write_owned(refusal::failing_query);
-        self.enqueue(Entry::RefusedQuery { denial: Box::new(denial), drops })
-    }
-
-    /// Refuses an extended message. What follows up to Sync will not be looked at by the server, whether
-    /// it comes to the failing Parse or fails before it, and so it is not sent.
-    fn refuse_extended(&mut self, denial: Denial, unnamed: bool, out: &mut Output) -> Result<(), Fault> {
-        let drops_unnamed = unnamed && self.statements.unnamed().is_some();
-        if drops_unnamed {
-            self.statements.push(&None, None);
-        }
-        self.run_open = true;
-        out.to_server.write_owned(|owned| refusal::failing_parse(owned, unnamed));
-        self.enqueue(Entry::RefusedParse { denial: Box::new(denial), drops_unnamed })?;
-        self.skipping = true;
-        Ok(())
+        if self.pipeline.has_room() { Ok(()) } else { Err(crate::pipeline::too_deep()) }
     }
 }
 
@@ -597,6 +463,7 @@ fn unknown_portal<G: Guard>(name: &[u8], statement: G::Statement, guard: &G) -> 
         planned: None.into(),
         described_in: None.into(),
         bind_bytes: 0.into(),
+        charge: None.into(),
         weight: 0,
     }
 }

@@ -25,6 +25,9 @@
 //!
 //! Source: PostgreSQL manual, chapter "Frontend/Backend Protocol".
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use wire::fault::Fault;
 use wire::guard::{Denial, Guard};
 use wire::segments::Segments;
@@ -90,8 +93,11 @@ pub struct Session<G: Guard> {
     pub(crate) statements: Names<Prepared<G>>,
     pub(crate) portals: Names<Portal<G>>,
     pub(crate) gate: Gate<G::Statement>,
+    pub(crate) said_goodbye: bool,
     pub(crate) client: ClientSide<G>,
     pub(crate) server: ServerSide<G>,
+    /// Bytes of layouts and plans.
+    pub(crate) charged: Rc<Cell<usize>>,
     pub(crate) scratch: Scratch,
     /// Counts the runs of messages between Syncs.
     pub(crate) run: u64,
@@ -126,8 +132,10 @@ impl<G: Guard> Session<G> {
             statements: Names::new(),
             portals: Names::new(),
             gate: Gate::Open,
+            said_goodbye: false,
             client: ClientSide::new(),
             server: ServerSide::new(),
+            charged: Rc::default(),
             scratch: Scratch::default(),
             run: 0,
             run_open: false,
@@ -197,13 +205,32 @@ impl<G: Guard> Session<G> {
         self.terminated = true;
     }
 
-    /// Whether nothing is under way in either direction, so that the client may be told 57P01.
+    /// Whether nothing is under way in either direction, and no run of extended messages waits for Sync, so that the client may be told 57P01.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.pipeline.is_settled()
+            && !self.run_open
             && self.client.between_frames()
             && self.server.between_frames()
             && matches!(self.gate, Gate::Open)
+    }
+
+    /// Whether a message of our own may stand in the client's stream now.
+    #[must_use]
+    pub fn client_at_frame_boundary(&self) -> bool {
+        self.server.between_frames()
+    }
+
+    /// Whether a message of our own may stand in the server's stream now.
+    #[must_use]
+    pub fn server_at_frame_boundary(&self) -> bool {
+        self.client.between_frames()
+    }
+
+    /// Whether the server has told the client that the session is over (an error with severity FATAL).
+    #[must_use]
+    pub fn server_said_goodbye(&self) -> bool {
+        self.said_goodbye
     }
 
     /// The status in the last ReadyForQuery.
@@ -218,9 +245,9 @@ impl<G: Guard> Session<G> {
         self.pipeline.len()
     }
 
-    /// Bytes on the heap that prepared statements and portals with names hold, roughly.
+    /// Bytes on the heap that prepared statements, portals and layouts hold, roughly.
     #[must_use]
     pub fn state_bytes(&self) -> usize {
-        self.statements.bytes() + self.portals.bytes()
+        self.statements.bytes() + self.portals.bytes() + self.charged.get()
     }
 }

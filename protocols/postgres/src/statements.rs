@@ -22,7 +22,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use wire::guard::{Guard, Parameter};
-use wire::limits;
 use wire::value::Column;
 
 use crate::description::Formats;
@@ -36,6 +35,12 @@ const NAME_BYTES: usize = 63;
 
 /// What a named entry costs beside its own bytes: nodes, counters, a judged statement.
 const ENTRY_BYTES: usize = 512;
+
+/// A queue of pending values that was this long gives its memory back when it is empty.
+const KEPT_PENDING: usize = 16;
+
+/// What a portal costs beside its parameters and formats.
+const PORTAL_BYTES: usize = 256;
 
 /// The part of a name that tells it from others.
 pub(crate) fn significant(name: &[u8]) -> &[u8] {
@@ -81,6 +86,8 @@ pub(crate) struct Layout<P> {
     pub(crate) columns: Option<Vec<Column>>,
     /// The plan under the formats that were asked for last.
     pub(crate) planned: Option<(Formats, Planned<P>)>,
+    #[expect(dead_code, reason = "gives its bytes back when the layout goes")]
+    pub(crate) charge: Charge,
 }
 
 /// A prepared statement.
@@ -112,8 +119,35 @@ pub(crate) struct Portal<G: Guard> {
     pub(crate) described_in: Cell<Option<u64>>,
     /// Bytes of Bind, reported with the first execution.
     pub(crate) bind_bytes: Cell<u64>,
+    /// What its plan holds.
+    pub(crate) charge: RefCell<Option<Charge>>,
     /// [`portal_weight`] of it when it was bound.
     pub(crate) weight: usize,
+}
+
+/// Bytes that count against the session's limit until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Charge {
+    counter: Rc<Cell<usize>>,
+    bytes: usize,
+}
+
+impl Charge {
+    pub(crate) fn new(counter: &Rc<Cell<usize>>, bytes: usize) -> Self {
+        counter.set(counter.get() + bytes);
+        Self { counter: Rc::clone(counter), bytes }
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.counter.set(self.counter.get().saturating_sub(self.bytes));
+    }
+}
+
+/// What columns cost, with a plan over them.
+pub(crate) fn columns_weight(columns: &[Column]) -> usize {
+    columns.iter().map(|column| size_of::<Column>() + 16 + column.name.len()).sum()
 }
 
 /// What a name costs while it is open.
@@ -136,7 +170,12 @@ impl<G: Guard> Weight for Portal<G> {
 
 /// What a portal with these parameters and formats costs.
 pub(crate) fn portal_weight(parameters: &[Parameter], formats: &Formats) -> usize {
-    ENTRY_BYTES + formats.heap_bytes() + parameters.len() * (limits::AUDIT_PARAMETER_BYTES / 2)
+    let held = |parameter: &Parameter| match parameter {
+        Parameter::Null => 0,
+        Parameter::Value { bytes, .. } => bytes.len(),
+    };
+    let values: usize = parameters.iter().map(|parameter| size_of::<Parameter>() + held(parameter)).sum();
+    PORTAL_BYTES + formats.heap_bytes() + values
 }
 
 struct Slot<T> {
@@ -230,6 +269,9 @@ impl<T: Weight> Names<T> {
             },
         };
         let Some(value) = slot.pending.pop_front() else { return };
+        if slot.pending.is_empty() && slot.pending.capacity() > KEPT_PENDING {
+            slot.pending = VecDeque::new();
+        }
         let dropped = if success { std::mem::replace(&mut slot.committed, value) } else { value };
         if let Some(name) = name {
             let empty = slot.is_empty();

@@ -403,3 +403,38 @@ fn many_small_bind_messages_leave_nothing_behind() {
     }
     assert_eq!(sim.session.state_bytes(), before);
 }
+
+#[test]
+fn layouts_count_against_the_session_and_are_given_back() {
+    let mut sim = Simulation::new();
+    let names: Vec<String> = (0..1000).map(|index| format!("column_{index}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let wide = s::description(&names, 0);
+    let before = sim.session.state_bytes();
+    let prepare = |sim: &mut Simulation, index: usize| {
+        let name = format!("s{index}");
+        sim.c(&[c::parse(&name, "SELECT MASK"), c::describe(b'S', &name), c::sync()]);
+        sim.s(&[s::parsed(), s::parameters(), wide.clone(), s::ready(b'I')]);
+    };
+    prepare(&mut sim, 0);
+    assert!(sim.session.state_bytes() > before + 50_000);
+    for index in 1..1000 {
+        prepare(&mut sim, index);
+    }
+    assert!(sim.session.state_bytes() <= wire::limits::SESSION_STATE_BYTES);
+    for index in 0..1000 {
+        sim.passes(&[c::close(b'S', &format!("s{index}")), c::sync()], &[s::closed(), s::ready(b'I')]);
+    }
+    assert_eq!(sim.session.state_bytes(), before);
+}
+
+#[test]
+fn a_remembered_layout_serves_only_while_nothing_else_runs() {
+    let mut sim = Simulation::new();
+    sim.passes(
+        &[c::parse("s", "SELECT MASK"), c::describe(b'S', "s"), c::sync()],
+        &[s::parsed(), s::parameters(), s::description(&["redact"], 0), s::ready(b'I')],
+    );
+    let sent = sim.c(&[c::query("SET x"), c::bind("", "s", &[], &[]), c::execute("", 0), c::sync()]);
+    assert_eq!(kinds(&sent), "QBDES");
+}

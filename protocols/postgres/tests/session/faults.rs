@@ -65,6 +65,21 @@ fn endless_names_and_pipelines_are_bounded() {
 }
 
 #[test]
+fn texts_sent_ahead_are_bounded_in_bytes() {
+    let mut sim = Simulation::new();
+    let many = c::query(&"x".repeat(32 << 10)).repeat(100);
+    let fault = (0..100).find_map(|_| {
+        let result = sim.step(&Step::C(many.clone()));
+        sim.to_server.clear();
+        result.err()
+    });
+    assert_eq!(fault.expect("a fault").reason, "pipeline_depth");
+    sim.session.on_closed(&mut sim.guard);
+    let count = |word: &str| sim.guard.log.iter().filter(|line| line.starts_with(word)).count();
+    assert_eq!(count("begin"), count("abandoned"));
+}
+
+#[test]
 fn nonsense_of_the_server_has_a_name() {
     for (reply, reason) in [
         (s::ready(b'I'), "unexpected_server_message"),
