@@ -18,6 +18,8 @@ pub(crate) struct Loaded {
     pub(crate) catalogue: Arc<Catalogue>,
     /// Counts the catalogues that this shard has read; part of the verdict cache's context.
     pub(crate) number: u64,
+    /// The listener's count of schema changes when it was read.
+    pub(crate) schema_epoch: u64,
     read_ns: u64,
 }
 
@@ -37,8 +39,7 @@ impl Catalogues {
 
     /// Whether a statement that names something unknown may have the catalogue read again.
     pub(crate) fn may_reload(&self, listener: usize, database: &[u8], now_ns: u64) -> bool {
-        self.find(listener, database)
-            .is_none_or(|loaded| now_ns.saturating_sub(loaded.read_ns) >= CATALOGUE_RELOAD_NS)
+        self.find(listener, database).is_none_or(|loaded| now_ns.saturating_sub(loaded.read_ns) >= CATALOGUE_RELOAD_NS)
     }
 
     /// How many catalogues were read so far; changes whenever there is a new one.
@@ -47,14 +48,22 @@ impl Catalogues {
     }
 
     /// Takes a catalogue that was read.
-    pub(crate) fn insert(&mut self, listener: usize, database: &[u8], catalogue: Arc<Catalogue>, now_ns: u64) {
+    pub(crate) fn insert(
+        &mut self,
+        listener: usize,
+        database: &[u8],
+        catalogue: Arc<Catalogue>,
+        schema_epoch: u64,
+        now_ns: u64,
+    ) {
         if self.loaded.len() >= CATALOGUES
-            && let Some(oldest) = self.loaded.iter().min_by_key(|(_, loaded)| loaded.read_ns).map(|(key, _)| key.clone())
+            && let Some(oldest) =
+                self.loaded.iter().min_by_key(|(_, loaded)| loaded.read_ns).map(|(key, _)| key.clone())
         {
             self.loaded.remove(&oldest);
         }
         self.last_number += 1;
-        let loaded = Loaded { catalogue, number: self.last_number, read_ns: now_ns };
+        let loaded = Loaded { catalogue, number: self.last_number, schema_epoch, read_ns: now_ns };
         self.loaded.insert((listener, database.into()), loaded);
     }
 }

@@ -113,7 +113,9 @@ impl Driver {
                 Owner::Nobody => {}
             },
             Event::Sent { socket, outgoing, result } => match shard.owner(socket) {
-                Owner::Relay(index, side) => with_relay(shard, index, |relay| relay.sent(shard, side, outgoing, result)),
+                Owner::Relay(index, side) => {
+                    with_relay(shard, index, |relay| relay.sent(shard, side, outgoing, result))
+                }
                 Owner::Setup(port) => {
                     port.sent(outgoing, result);
                     shard.wake(&port);

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use audit::{Identity, Record, SessionId, Subject};
-use policy::{Snapshot, UserRules};
+use audit::{Identity, Record, Subject};
+use policy::snapshot::{Snapshot, UserRules};
 use postgres::startup::StartupMessage;
 use wire::fault::{Culprit, Fault};
 
@@ -17,7 +17,7 @@ use crate::tls::TlsStream;
 #[derive(Clone)]
 pub(crate) struct SessionFacts {
     /// Its name in the audit.
-    pub(crate) session: SessionId,
+    pub(crate) session: Rc<str>,
     /// Index of the listener.
     pub(crate) listener: usize,
     /// Address and port.
@@ -39,19 +39,27 @@ pub(crate) struct SessionFacts {
 impl SessionFacts {
     /// A client of whom only the address is known.
     pub(crate) fn new(shard: &Shard, policy: &Snapshot, listener: usize, client: Box<str>) -> Self {
-        let mut facts = Self {
-            session: shard.next_session_id(),
+        let session = shard.next_session_id();
+        let identity = Identity::encode(&Subject {
+            session: &session,
+            client: &client,
+            listener: listener_name(policy, listener),
+            user: b"",
+            groups: &[],
+            database: b"",
+            application: b"",
+        });
+        Self {
+            session,
             listener,
             client,
             user: Box::default(),
             database: Box::default(),
             application: Box::default(),
             rules: policy.rules_for(listener_name(policy, listener), ""),
-            identity: Rc::new(Identity::default()),
+            identity: Rc::new(identity),
             accepted_ns: shard.clock.now_ns(),
-        };
-        facts.identify(policy);
-        facts
+        }
     }
 
     /// Takes what the StartupMessage says.
@@ -71,9 +79,10 @@ impl SessionFacts {
     }
 
     fn identify(&mut self, policy: &Snapshot) {
-        let groups: Vec<&str> = self.rules.groups().iter().map(AsRef::as_ref).collect();
+        let groups = policy.groups_of(&String::from_utf8_lossy(&self.user));
+        let groups: Vec<&str> = groups.iter().map(AsRef::as_ref).collect();
         self.identity = Rc::new(Identity::encode(&Subject {
-            session: self.session,
+            session: &self.session,
             client: &self.client,
             listener: listener_name(policy, self.listener),
             user: &self.user,

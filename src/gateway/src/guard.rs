@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use policy::catalogue::CatalogueBuilder;
 use policy::mask::{MaskCounts, RowMask};
-use policy::{Judgement, Snapshot, SqlContext};
+use policy::snapshot::Snapshot;
+use policy::statement::{ClientEncoding, Judgement, SqlContext};
 use wire::guard::{
     Carrier, CellOutcome, CopyPlan, CopyShape, Denial, ErrorTreatment, Guard, Judged, Outcome, Parameter, RowPlan,
     StatementText, Treatment, Verdict,
@@ -44,6 +45,8 @@ pub(crate) struct SessionGuard {
     /// Whether a result named a relation that the catalogue does not know.
     catalogue_stale: bool,
     loading: Option<Box<CatalogueBuilder>>,
+    /// The listener's count of schema changes when `loading` began.
+    loading_epoch: u64,
     counts: MaskCounts,
     totals: Totals,
     auth: &'static str,
@@ -63,6 +66,7 @@ impl SessionGuard {
             catalogues_seen: 0,
             catalogue_stale: false,
             loading: None,
+            loading_epoch: 0,
             counts: MaskCounts::default(),
             totals: Totals::default(),
             auth,
@@ -81,8 +85,8 @@ impl SessionGuard {
     }
 
     /// The session's name in the audit.
-    pub(crate) fn session_id(&self) -> audit::SessionId {
-        self.facts.session
+    pub(crate) fn session_id(&self) -> &str {
+        &self.facts.session
     }
 
     /// The session is established.
@@ -129,13 +133,19 @@ impl SessionGuard {
             return number;
         }
         let key = ContextKey {
-            rules: Arc::clone(&self.facts.rules),
+            rules: self.facts.rules.key(),
             catalogue: self.catalogue.as_ref().map_or(0, |loaded| loaded.number),
-            settings: self.context.clone(),
+            settings: self.context,
         };
         let number = self.shard.contexts.borrow_mut().number(key);
         self.cache_context = Some(number);
         number
+    }
+
+    /// Whether a statement that changes relations ran, on any shard, since the catalogue was read.
+    fn schema_changed(&self) -> bool {
+        let epoch = self.shard.schema_epoch(self.facts.listener);
+        self.catalogue.as_ref().is_some_and(|loaded| loaded.schema_epoch != epoch)
     }
 
     fn may_load_catalogue(&self) -> bool {
@@ -150,11 +160,15 @@ impl SessionGuard {
         }
         let rules = Arc::clone(&self.facts.rules);
         let possible = text.catalogue_possible && rules.has_column_masks();
-        if possible && (self.catalogue.is_none() || self.catalogue_stale) && self.may_load_catalogue() {
+        if possible
+            && (self.catalogue.is_none() || self.catalogue_stale || self.schema_changed())
+            && self.may_load_catalogue()
+        {
             return Judged::CatalogueNeeded;
         }
         let context = self.cache_context();
-        if let Some(statement) = self.shard.verdicts.borrow_mut().find(context, text.sql) {
+        let known = self.shard.verdicts.borrow_mut().find(context, text.sql);
+        if let Some(statement) = known {
             return self.ruled(statement);
         }
         let judgement = self.judgement(text);
@@ -172,9 +186,9 @@ impl SessionGuard {
     fn judgement(&self, text: &StatementText<'_>) -> Judgement {
         let catalogue = self.catalogue.as_ref().map(|loaded| &*loaded.catalogue);
         if text.total_bytes > text.sql.len() {
-            return policy::judge_oversized(&self.facts.rules, text.sql, text.total_bytes);
+            return policy::statement::judge_unread(&self.facts.rules, "it is too long", text.total_bytes);
         }
-        policy::judge(&self.facts.rules, text.sql, &self.context, catalogue)
+        policy::statement::judge(&self.facts.rules, text.sql, &self.context, catalogue)
     }
 
     /// Counts a verdict, and writes the record of a refusal.
@@ -243,7 +257,7 @@ impl Guard for SessionGuard {
         if !self.shard.audit.borrow().accepts() {
             return self.refuse_unrecorded(&text);
         }
-        let judgement = policy::judge_function_call(&self.facts.rules, function);
+        let judgement = policy::statement::judge_function_call(&self.facts.rules, function);
         let rules = Arc::clone(&self.facts.rules);
         let statement = Rc::new(Statement::new(&text, judgement, rules, self.generation, None));
         self.ruled(statement)
@@ -268,13 +282,15 @@ impl Guard for SessionGuard {
     }
 
     fn plan_rows(&mut self, statement: &Self::Statement, part: u32, columns: &[Column]) -> RowPlan<Self::Plan> {
-        let planned = statement.plan_rows(part, columns);
-        self.catalogue_stale |= planned.catalogue_stale;
-        planned.plan
+        let (plan, stale) = statement.plan_rows(part, columns);
+        self.catalogue_stale |= stale;
+        plan
     }
 
     fn plan_copy(&mut self, statement: &Self::Statement, part: u32, shape: CopyShape) -> CopyPlan<Self::Plan> {
-        statement.plan_copy(part, shape)
+        let (plan, stale) = statement.plan_copy(part, shape);
+        self.catalogue_stale |= stale;
+        plan
     }
 
     fn treatment(&self, plan: &Self::Plan, column: usize) -> Treatment {
@@ -300,13 +316,20 @@ impl Guard for SessionGuard {
     fn error_treatment(&mut self, statement: Option<&Self::Statement>, sqlstate: [u8; 5]) -> ErrorTreatment {
         let scrub = match statement {
             Some(statement) => statement.scrubs_errors(sqlstate),
-            None => policy::scrub_errors(&self.facts.rules, None, sqlstate),
+            None => policy::decide::scrub_errors(&self.facts.rules, None, sqlstate),
         };
         if scrub { ErrorTreatment::Scrub } else { ErrorTreatment::Pass }
     }
 
     fn parameter_status(&mut self, name: &[u8], value: &[u8]) {
-        if self.context.parameter_status(name, value) {
+        let mut context = self.context;
+        if name == b"standard_conforming_strings" {
+            context.standard_conforming_strings = value == b"on";
+        } else if name == b"client_encoding" {
+            context.encoding = ClientEncoding::named(value);
+        }
+        if context != self.context {
+            self.context = context;
             self.cache_context = None;
         }
         if name == b"application_name" && *self.facts.application != *value {
@@ -317,6 +340,7 @@ impl Guard for SessionGuard {
 
     fn catalogue_query(&mut self) -> String {
         self.loading = Some(Box::default());
+        self.loading_epoch = self.shard.schema_epoch(self.facts.listener);
         policy::catalogue::QUERY.to_owned()
     }
 
@@ -339,6 +363,7 @@ impl Guard for SessionGuard {
         };
         let now_ns = self.shard.turn_ns.get();
         let mut catalogues = self.shard.catalogues.borrow_mut();
-        catalogues.insert(self.facts.listener, &self.facts.database, Arc::new(catalogue), now_ns);
+        let catalogue = Arc::new(catalogue);
+        catalogues.insert(self.facts.listener, &self.facts.database, catalogue, self.loading_epoch, now_ns);
     }
 }

@@ -6,12 +6,11 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use audit::SessionId;
 use bridge::ShardMetrics;
-use policy::Snapshot;
+use policy::snapshot::Snapshot;
 use postgres::scram::client::ScramKeys;
 use postgres::scram::verifier::{MockSecret, Verifier};
 
@@ -97,6 +96,9 @@ pub(crate) struct ListenerShared {
     pub(crate) upstream_tls: UpstreamTls,
     /// Where the server is.
     pub(crate) upstream: Mutex<Upstream>,
+    /// Counts the statements that may have changed relations or functions: catalogues read before are old.
+    /// Written by such statements alone, and only read for others.
+    pub(crate) schema_epoch: AtomicU64,
     /// Key for the mock verifiers of unknown users.
     pub(crate) mock_secret: MockSecret,
 }
@@ -220,6 +222,18 @@ impl Shard {
         self.owners.borrow().get(socket.index()).cloned().unwrap_or(Owner::Nobody)
     }
 
+    /// How many statements of a listener may have changed relations so far.
+    pub(crate) fn schema_epoch(&self, listener: usize) -> u64 {
+        self.shared.listeners.get(listener).map_or(0, |listener| listener.schema_epoch.load(Ordering::Relaxed))
+    }
+
+    /// A statement that may change relations ran.
+    pub(crate) fn schema_changed(&self, listener: usize) {
+        if let Some(listener) = self.shared.listeners.get(listener) {
+            listener.schema_epoch.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Wakes a task and makes the driver give it a turn before it sleeps.
     pub(crate) fn wake(&self, port: &PortState) {
         if let Some(waker) = port.take_waker() {
@@ -228,10 +242,10 @@ impl Shard {
         }
     }
 
-    /// A session id that no other session has had.
-    pub(crate) fn next_session_id(&self) -> SessionId {
+    /// A session id that no other session has had: run, shard and count in hexadecimal.
+    pub(crate) fn next_session_id(&self) -> Rc<str> {
         let count = self.next_session.get();
         self.next_session.set(count + 1);
-        SessionId { start: self.shared.run, shard: u16::try_from(self.index).unwrap_or(u16::MAX), count }
+        format!("{:08x}-{:x}-{count:x}", self.shared.run, self.index).into()
     }
 }

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -17,9 +17,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use audit::{Log, LogSettings, OnFailure};
 use bridge::ShardLink;
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
-use policy::Snapshot;
-use postgres::scram::verifier::{MockSecret, Verifier};
 use policy::config::{Config, Cores, Listener};
+use policy::snapshot::Snapshot;
+use postgres::scram::verifier::{MockSecret, Verifier};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::auditlog::AuditLog;
@@ -191,9 +191,8 @@ impl Running {
     pub fn join(self) -> Result<(), StartError> {
         let mut outcome = Ok(());
         for (core, thread) in self.threads.into_iter().enumerate() {
-            let ended = thread
-                .join()
-                .unwrap_or_else(|error| Err(StartError::Executor { core, message: format!("{error}") }));
+            let ended =
+                thread.join().unwrap_or_else(|error| Err(StartError::Executor { core, message: format!("{error}") }));
             outcome = outcome.and(ended);
         }
         outcome
@@ -274,6 +273,7 @@ fn listener_shared(listen: &Listener) -> Result<ListenerShared, StartError> {
         tls,
         upstream_tls,
         upstream: Mutex::new(upstream),
+        schema_epoch: AtomicU64::new(0),
         mock_secret: MockSecret::new(mock_secret),
     })
 }
@@ -338,11 +338,8 @@ async fn run(seed: ShardSeed, ready: Sender<Result<(), StartError>>) -> Result<(
 fn prepare(seed: ShardSeed) -> Result<Driver, StartError> {
     let config = Arc::clone(seed.snapshot.config());
     let gateway = &config.gateway;
-    let ring = Ring::new(&RingConfig {
-        entries: RING_ENTRIES,
-        buffers: gateway.buffers,
-        buffer_bytes: gateway.buffer_bytes,
-    })?;
+    let ring =
+        Ring::new(&RingConfig { entries: RING_ENTRIES, buffers: gateway.buffers, buffer_bytes: gateway.buffer_bytes })?;
     let audit = audit_log(&config, seed.index)?;
     let shard = Rc::new(Shard::new(seed.index, ring, seed.snapshot, audit, seed.shared));
     Ok(Driver::new(shard, seed.link, seed.sockets))

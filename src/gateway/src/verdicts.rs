@@ -8,24 +8,24 @@ use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::rc::Rc;
-use std::sync::Arc;
 
-use policy::{SqlContext, UserRules};
+use policy::snapshot::RulesKey;
+use policy::statement::SqlContext;
 
 use crate::guard::Statement;
-use crate::limits::{CONTEXTS, CACHED_STATEMENT_BYTES, VERDICT_CACHE_BYTES};
+use crate::limits::{CACHED_STATEMENT_BYTES, CONTEXTS, VERDICT_CACHE_BYTES};
 
-/// What an entry costs beside its text: the judgement's own lists, the map's slot, the audit's encoding.
-const ENTRY_BYTES: usize = 1024;
+/// What an entry costs beside the statement: the map's slot, the list behind it, the plans of its results.
+const ENTRY_BYTES: usize = 512;
 
 /// Everything but the text that a verdict depends on, as a number that the shard gave it.
 ///
 /// Rules (and with them policy generation, listener, user and groups), the catalogue, and the settings of
 /// the session that change what a text means.
-#[derive(Clone)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ContextKey {
-    /// The user's rules; compared by identity, and held so that no other rules can take their address.
-    pub(crate) rules: Arc<UserRules>,
+    /// The user's rules: policy generation and set.
+    pub(crate) rules: RulesKey,
     /// Identity of the catalogue, 0 for none.
     pub(crate) catalogue: u64,
     /// The settings of the session that change what a text means.
@@ -42,12 +42,7 @@ pub(crate) struct Contexts {
 impl Contexts {
     /// The number of a context.
     pub(crate) fn number(&mut self, key: ContextKey) -> u32 {
-        let same = |known: &ContextKey| {
-            Arc::ptr_eq(&known.rules, &key.rules)
-                && known.catalogue == key.catalogue
-                && known.settings == key.settings
-        };
-        if let Some((_, number)) = self.known.iter().find(|(known, _)| same(known)) {
+        if let Some((_, number)) = self.known.iter().find(|(known, _)| *known == key) {
             return *number;
         }
         if self.known.len() >= CONTEXTS {
@@ -124,7 +119,7 @@ impl VerdictCache {
     }
 
     fn keep(&mut self, hash: u64, context: u32, statement: &Rc<Statement>) {
-        let cost = statement.text().len() * 3 + ENTRY_BYTES;
+        let cost = statement.weight() + ENTRY_BYTES;
         if self.young.bytes + cost > VERDICT_CACHE_BYTES / 2 {
             let old = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
             self.evictions += old.len() as u64;

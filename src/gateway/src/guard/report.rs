@@ -42,11 +42,6 @@ impl Execution {
             added_ns: now_ns.saturating_sub(received_ns),
         }
     }
-
-    /// The statement that runs.
-    pub(crate) fn statement(&self) -> &Rc<Statement> {
-        &self.statement
-    }
 }
 
 impl SessionGuard {
@@ -58,6 +53,9 @@ impl SessionGuard {
         let gateway_ns = execution.added_ns + now_ns.saturating_sub(turn_ns);
         execution.sent_ns = now_ns;
         execution.added_ns = 0;
+        if execution.statement.changes_catalogue() {
+            self.shard.schema_changed(self.facts.listener);
+        }
         self.totals.bytes_in += outcome.bytes_from_client;
         self.totals.bytes_out += outcome.bytes_to_client;
         figures::on_listener(&self.shard, self.facts.listener, |metrics| {
@@ -105,8 +103,8 @@ impl SessionGuard {
         let mut oversized_cells = 0;
         if !self.counts.is_empty() {
             oversized_cells = self.counts.oversized();
-            for (rule, cells) in self.counts.iter() {
-                masks.push(MaskCount { rule: statement.rules().rule_name(rule), cells });
+            for (rule, cells) in self.counts.by_rule() {
+                masks.push(MaskCount { rule: statement.rules().rule_name(*rule), cells: *cells });
             }
             let mut metrics = self.shard.metrics.borrow_mut();
             metrics.data.oversized_cells += oversized_cells;

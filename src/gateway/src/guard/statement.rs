@@ -6,8 +6,11 @@ use std::sync::Arc;
 
 use audit::{Summary, Text};
 use policy::catalogue::Catalogue;
+use policy::decide::CopyDecision;
 use policy::mask::RowMask;
-use policy::{Judgement, UserRules};
+use policy::snapshot::UserRules;
+use policy::statement::kind::Kind;
+use policy::statement::{Judgement, Read, Ruling};
 use wire::guard::{CopyPlan, CopyShape, Denial, RowPlan, StatementText, Verdict};
 use wire::limits::AUDIT_STATEMENT_BYTES;
 use wire::value::Column;
@@ -22,14 +25,6 @@ struct Planned {
     plan: RowPlan<Rc<RowMask>>,
 }
 
-/// What planning the rows of a result gave.
-pub(super) struct RowsPlanned {
-    /// What is to happen to them.
-    pub(super) plan: RowPlan<Rc<RowMask>>,
-    /// Whether the result names a relation that the catalogue does not know.
-    pub(super) catalogue_stale: bool,
-}
-
 /// A statement and what was decided about it.
 pub(crate) struct Statement {
     text: Box<[u8]>,
@@ -40,7 +35,6 @@ pub(crate) struct Statement {
     rules: Arc<UserRules>,
     generation: u64,
     catalogue: Option<Arc<Catalogue>>,
-    wants_columns: bool,
     plans: RefCell<Vec<Planned>>,
 }
 
@@ -53,9 +47,11 @@ impl Statement {
         generation: u64,
         catalogue: Option<Arc<Catalogue>>,
     ) -> Self {
-        let verdict = judgement.verdict();
+        let verdict = match &judgement.ruling {
+            Ruling::Allow => Verdict::Allow,
+            Ruling::Deny(refusal) => Verdict::Deny(refusal.denial.clone()),
+        };
         let summary = summarize(text, &judgement, &verdict);
-        let wants_columns = judgement.wants_columns(&rules);
         Self {
             text: text.sql.into(),
             total_bytes: text.total_bytes,
@@ -65,14 +61,13 @@ impl Statement {
             rules,
             generation,
             catalogue,
-            wants_columns,
             plans: RefCell::new(Vec::new()),
         }
     }
 
     /// A statement that is refused without a look at it.
     pub(super) fn refused(text: &StatementText<'_>, denial: Denial, rules: Arc<UserRules>, generation: u64) -> Self {
-        let judgement = Judgement::unseen();
+        let judgement = policy::statement::judge_unread(&rules, "it was not looked at", text.total_bytes);
         let verdict = Verdict::Deny(denial);
         let summary = summarize(text, &judgement, &verdict);
         Self {
@@ -84,7 +79,6 @@ impl Statement {
             rules,
             generation,
             catalogue: None,
-            wants_columns: true,
             plans: RefCell::new(Vec::new()),
         }
     }
@@ -106,7 +100,7 @@ impl Statement {
 
     /// Whether the parser read it.
     pub(super) fn is_parsed(&self) -> bool {
-        self.judgement.is_parsed()
+        !self.judgement.parts.iter().any(|part| matches!(part.read, Read::Unread(_)))
     }
 
     /// The audit's encoding of what all runs share.
@@ -126,60 +120,82 @@ impl Statement {
 
     /// Whether a bind parameter compares with a masked column; `index` counts from 0.
     pub(super) fn masks_parameter(&self, index: usize) -> bool {
-        self.judgement.masks_parameter(index)
+        u16::try_from(index + 1).map_or(true, |number| self.judgement.masked_parameters.contains(number))
     }
 
     /// Whether any rule can concern its results.
     pub(super) fn wants_columns(&self) -> bool {
-        self.wants_columns
+        self.judgement.wants_columns
+    }
+
+    /// Whether the catalogue may be out of date once it ran.
+    pub(super) fn changes_catalogue(&self) -> bool {
+        self.judgement.changes_catalogue
+    }
+
+    /// An estimate of the memory that it holds, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        self.text.len() + self.summary.memory_bytes() + self.judgement.weight()
     }
 
     /// Whether the texts of an error with this SQLSTATE may hold masked values.
     pub(super) fn scrubs_errors(&self, sqlstate: [u8; 5]) -> bool {
-        policy::scrub_errors(&self.rules, Some(&self.judgement), sqlstate)
+        policy::decide::scrub_errors(&self.rules, Some(&self.judgement), sqlstate)
     }
 
-    /// What is to happen to the rows under a description.
-    pub(super) fn plan_rows(&self, part: u32, columns: &[Column]) -> RowsPlanned {
+    /// What is to happen to the rows under a description, and whether the result names a relation that the
+    /// catalogue does not know.
+    pub(super) fn plan_rows(&self, part: u32, columns: &[Column]) -> (RowPlan<Rc<RowMask>>, bool) {
         let mut plans = self.plans.borrow_mut();
         if let Some(known) = plans.iter().find(|known| known.part == part && *known.columns == *columns) {
-            return RowsPlanned { plan: known.plan.clone(), catalogue_stale: false };
+            return (known.plan.clone(), false);
         }
-        let planned = policy::plan_rows(&self.rules, &self.judgement, part, columns, self.catalogue.as_deref());
-        let plan = planned.mask.map_or(RowPlan::Forward, |mask| RowPlan::Mask(Rc::new(mask)));
+        let decision =
+            policy::decide::plan_rows(&self.rules, &self.judgement, part, columns, self.catalogue.as_deref());
+        let plan = decision.mask.map_or(RowPlan::Forward, |mask| RowPlan::Mask(Rc::new(mask)));
         // A plan made without knowing a relation is made again when the catalogue has been read.
-        if !planned.catalogue_stale {
+        if !decision.catalogue_stale {
             if plans.len() >= PLANS {
                 plans.remove(0);
             }
             plans.push(Planned { part, columns: columns.into(), plan: plan.clone() });
         }
-        RowsPlanned { plan, catalogue_stale: planned.catalogue_stale }
+        (plan, decision.catalogue_stale)
     }
 
-    /// What is to happen to COPY data on its way out.
-    pub(super) fn plan_copy(&self, part: u32, shape: CopyShape) -> CopyPlan<Rc<RowMask>> {
-        match policy::plan_copy(&self.rules, &self.judgement, part, shape, self.catalogue.as_deref()) {
-            None => CopyPlan::Forward,
-            Some(planned) => {
-                CopyPlan::Mask { plan: Rc::new(planned.mask), syntax: planned.syntax, null: planned.null }
-            }
-        }
+    /// What is to happen to COPY data on its way out, and whether it names a relation that the catalogue does
+    /// not know.
+    pub(super) fn plan_copy(&self, part: u32, shape: CopyShape) -> (CopyPlan<Rc<RowMask>>, bool) {
+        let (decision, stale) =
+            policy::decide::plan_copy(&self.rules, &self.judgement, part, shape, self.catalogue.as_deref());
+        let plan = match decision {
+            CopyDecision::Forward => CopyPlan::Forward,
+            CopyDecision::Mask { mask, syntax, null } => CopyPlan::Mask { plan: Rc::new(*mask), syntax, null },
+        };
+        (plan, stale)
     }
 }
 
 fn summarize(text: &StatementText<'_>, judgement: &Judgement, verdict: &Verdict) -> Summary {
-    let relations = judgement.relation_names();
+    let mut relations: Vec<String> = judgement.relations().map(|relation| relation.name.to_string()).collect();
+    relations.sort_unstable();
+    relations.dedup();
     let relations: Vec<&str> = relations.iter().map(String::as_str).collect();
+    let kinds: Vec<&str> = judgement.kinds().iter().map(Kind::name).collect();
+    let rule = match (&judgement.ruling, verdict) {
+        (Ruling::Deny(refusal), _) => Some(&*refusal.name),
+        (Ruling::Allow, Verdict::Deny(_)) => Some("audit unavailable"),
+        (Ruling::Allow, _) => None,
+    };
     Summary::encode(&audit::Judged {
         statement: Text::cut(text.sql, text.total_bytes, AUDIT_STATEMENT_BYTES),
-        kinds: &judgement.kind_names(),
+        kinds: &kinds,
         relations: &relations,
         verdict: match verdict {
             Verdict::Allow => audit::Verdict::Allow,
             Verdict::Deny(_) => audit::Verdict::Deny,
             Verdict::Hold => audit::Verdict::Hold,
         },
-        rule: judgement.rule(),
+        rule,
     })
 }

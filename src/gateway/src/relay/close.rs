@@ -8,6 +8,7 @@ use wire::fault::{Culprit, Fault};
 
 use super::{Phase, Relay};
 use crate::limits::LINGER_NS;
+use crate::ring::SendMode;
 use crate::shard::{Owner, Shard, Side};
 
 /// Why a session ended, for the audit and the metrics.
@@ -74,8 +75,8 @@ impl Relay {
     }
 
     fn follow_closing(&mut self, shard: &Shard) {
-        self.client.flush(&mut shard.ring.borrow_mut());
-        self.server.flush(&mut shard.ring.borrow_mut());
+        self.client.flush(&mut shard.ring.borrow_mut(), SendMode::Wait);
+        self.server.flush(&mut shard.ring.borrow_mut(), SendMode::Wait);
         if !self.client.is_drained() {
             return;
         }

@@ -103,12 +103,12 @@ impl Leg {
 
     fn enqueue_plain(&mut self, segments: &mut Segments, source: Source) -> Option<Source> {
         let owned = segments.take_owned();
-        let owned_source = (!owned.is_empty()).then(|| self.outbox.push_heap_source(owned));
+        let owned_source = (!owned.is_empty()).then(|| self.outbox.add_heap(owned));
         let borrows = segments.list().iter().any(|segment| matches!(segment, Segment::Chunk(_)));
         let (chunk_source, unused) = match source {
             source if !borrows => (None, Some(source)),
-            Source::Chunk(chunk) => (Some(self.outbox.push_chunk(chunk)), None),
-            Source::Heap(bytes) => (Some(self.outbox.push_heap_source(bytes)), None),
+            Source::Chunk(chunk) => (Some(self.outbox.add_chunk(chunk)), None),
+            Source::Heap(bytes) => (Some(self.outbox.add_heap(bytes)), None),
         };
         for segment in segments.list() {
             match (segment, chunk_source, owned_source) {
@@ -159,21 +159,34 @@ impl Leg {
         }
     }
 
+    /// Whether receiving from this side is stopped because the other is slow.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused
+    }
+
     /// Starts to send what is queued, unless a send is under way.
-    pub(crate) fn flush(&mut self, ring: &mut Ring) {
+    ///
+    /// A send of [`SendMode::Try`] that took everything is reported with whatever happens next: where
+    /// something waits for its end, it has to be [`SendMode::Wait`].
+    pub(crate) fn flush(&mut self, ring: &mut Ring, mode: SendMode) {
         if self.in_flight_bytes.is_some() || self.outbox.is_empty() || self.output_ended {
             return;
         }
         let outgoing = std::mem::take(&mut self.outbox);
         self.in_flight_bytes = Some(outgoing.len());
-        ring.send(self.socket, outgoing, SendMode::Try);
+        ring.send(self.socket, outgoing, mode);
     }
 
     /// A send came back. Returns whether the reader is slow: the rest waits in the kernel from now on.
     ///
     /// # Errors
     /// The socket's error; nothing more can be sent then.
-    pub(crate) fn sent(&mut self, ring: &mut Ring, mut outgoing: Outgoing, result: std::io::Result<usize>) -> std::io::Result<bool> {
+    pub(crate) fn sent(
+        &mut self,
+        ring: &mut Ring,
+        mut outgoing: Outgoing,
+        result: std::io::Result<usize>,
+    ) -> std::io::Result<bool> {
         self.in_flight_bytes = None;
         if let Err(error) = result
             && error.kind() != std::io::ErrorKind::WouldBlock
@@ -189,7 +202,7 @@ impl Leg {
             }
             return Ok(false);
         }
-        outgoing.append(&mut self.outbox);
+        outgoing.append(std::mem::take(&mut self.outbox));
         if outgoing.chunks_held() > CHUNKS_PER_LEG || ring.buffers_free() < ring.buffers_total() / 2 {
             outgoing.to_heap();
         }

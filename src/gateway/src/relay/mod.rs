@@ -21,7 +21,7 @@ pub(crate) use self::close::End;
 use self::leg::{Input, Leg, Source};
 use crate::guard::SessionGuard;
 use crate::limits::TURN_BYTES;
-use crate::ring::{Chunk, Outgoing};
+use crate::ring::{Chunk, Outgoing, SendMode};
 use crate::shard::{ClientPlace, Shard, Side};
 use crate::tls::TlsState;
 use crate::{cancel::CancelKey, limits::CHUNKS_PER_LEG};
@@ -201,15 +201,11 @@ impl Relay {
         let leg = self.leg(side);
         let mut plain = Vec::new();
         let mut reply = Vec::new();
-        let state = match (&input, leg.tls.as_mut()) {
-            (Input::Raw(chunk), Some(tls)) => tls.feed(chunk, &mut plain, &mut reply),
-            (Input::RawHeap(bytes), Some(tls)) => tls.feed(bytes, &mut plain, &mut reply),
-            _ => {
-                return Ok(Some(match input {
-                    Input::Raw(chunk) => Source::Chunk(chunk),
-                    Input::RawHeap(bytes) | Input::Plain(bytes) => Source::Heap(bytes),
-                }));
-            }
+        let state = match (input, leg.tls.as_mut()) {
+            (Input::Raw(mut chunk), Some(tls)) => tls.feed_in_place(&mut chunk, &mut plain, &mut reply),
+            (Input::RawHeap(mut bytes), Some(tls)) => tls.feed_in_place(&mut bytes, &mut plain, &mut reply),
+            (Input::Raw(chunk), None) => return Ok(Some(Source::Chunk(chunk))),
+            (Input::Plain(bytes), _) | (Input::RawHeap(bytes), None) => return Ok(Some(Source::Heap(bytes))),
         };
         leg.enqueue_raw(reply);
         match state {
@@ -310,12 +306,14 @@ impl Relay {
         if self.phase == Phase::Closed {
             return;
         }
+        let ending = self.has_ending();
+        let mode = |waited_for: bool| if waited_for { SendMode::Wait } else { SendMode::Try };
         {
             let ring = &mut *shard.ring.borrow_mut();
-            self.server.flush(ring);
-            self.client.flush(ring);
+            self.server.flush(ring, mode(ending || self.client.is_paused()));
+            self.client.flush(ring, mode(ending || self.server.is_paused()));
         }
-        if self.has_ending() {
+        if ending {
             self.follow_endings(shard);
         }
     }

@@ -21,6 +21,7 @@ use super::port::Port;
 use super::server::{front, next_from_server, sqlstate_of};
 use super::{Opened, Setup, SetupError, client_gone, internal, server_gone};
 use crate::cancel::CancelKey;
+use crate::tls::TlsStream;
 
 /// What the server said after it had let us in.
 #[derive(Default)]
@@ -73,10 +74,7 @@ impl Setup {
     async fn check_client(&mut self, client: &mut Port, message: &StartupMessage) -> Result<Vec<u8>, SetupError> {
         let shared = &self.shard.shared;
         let verifier = std::str::from_utf8(message.user()).ok().and_then(|user| shared.verifier(user));
-        let binding = match (client.tls(), &self.shared()?.tls) {
-            (Some(_), Some(tls)) => tls.end_point_hash(),
-            _ => None,
-        };
+        let binding = client.tls().and_then(TlsStream::channel_binding);
         let claim = Claim { user: message.user(), verifier: verifier.as_ref(), binding: binding.as_deref() };
         let mut out = Vec::new();
         let mut login = ClientAuth::start(&claim, &self.shared()?.mock_secret, DEFAULT_ITERATIONS, &mut out);
@@ -113,7 +111,7 @@ impl Setup {
         server.send(&startup).await.map_err(|error| server_gone(&error))?;
         let password = self.shard.shared.upstream_password(&self.config()?.name).unwrap_or_default();
         let channel = match server.tls() {
-            Some(tls) => Channel::Tls { binding: tls.peer_end_point_hash() },
+            Some(tls) => Channel::Tls { binding: tls.channel_binding() },
             None if local => Channel::Local,
             None => Channel::Plain,
         };

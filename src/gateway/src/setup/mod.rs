@@ -24,9 +24,9 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use policy::Snapshot;
 use policy::config::{Auth, Listener};
-use postgres::startup::StartupMessage;
+use policy::snapshot::Snapshot;
+use postgres::startup::{Replication, StartupMessage};
 use wire::fault::{Culprit, Fault};
 
 use self::port::{Port, PortError};
@@ -108,7 +108,9 @@ fn internal(what: &'static str) -> Fault {
 pub(crate) fn begin(shard: &Rc<Shard>, listener: usize, socket: OwnedFd) {
     let policy = Arc::clone(&shard.policy.borrow());
     let gateway = &policy.config().gateway;
-    if shard.setups.borrow().len() >= usize::try_from(gateway.max_clients).unwrap_or(usize::MAX).saturating_add(SETUPS_BEYOND_LIMIT) {
+    if shard.setups.borrow().len()
+        >= usize::try_from(gateway.max_clients).unwrap_or(usize::MAX).saturating_add(SETUPS_BEYOND_LIMIT)
+    {
         crate::figures::refused(shard, "too_many_setups");
         return;
     }
@@ -184,7 +186,7 @@ impl Setup {
             return Err(Fault::new(Culprit::Client, b"28000", "no_user", text));
         }
         let replication = message.replication()?;
-        if replication.is_some() {
+        if replication != Replication::None {
             let config = self.config()?;
             if !config.allow_replication {
                 let text = format!(
@@ -193,7 +195,7 @@ impl Setup {
                 );
                 return Err(Fault::new(Culprit::Client, b"42501", "replication", text));
             }
-            if self.facts.rules.has_masks() {
+            if self.facts.rules.has_column_masks() || self.facts.rules.has_detectors() {
                 let text = "replication connections are refused to users under masks";
                 return Err(Fault::new(Culprit::Client, b"42501", "replication", text));
             }

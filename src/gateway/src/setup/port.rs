@@ -216,7 +216,7 @@ impl Port {
     }
 
     async fn take_received(&mut self) -> Result<(), PortError> {
-        let raw = std::mem::take(&mut *self.state.raw.borrow_mut());
+        let mut raw = std::mem::take(&mut *self.state.raw.borrow_mut());
         if self.state.paused.replace(false) {
             self.shard.ring.borrow_mut().start_receive(self.socket);
         }
@@ -235,7 +235,7 @@ impl Port {
             return Ok(());
         };
         let mut reply = Vec::new();
-        let fed = tls.feed(&raw, &mut self.plain, &mut reply);
+        let fed = tls.feed_in_place(&mut raw, &mut self.plain, &mut reply);
         // An alert is worth sending even where the handshake failed: it tells the peer why.
         if !reply.is_empty() {
             self.send_raw(reply).await?;
