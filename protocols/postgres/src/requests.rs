@@ -69,26 +69,34 @@ type Handled<G> = Result<Step<G>, Fault>;
 impl<G: Guard> Session<G> {
     /// Deals with one message.
     pub(crate) fn request(&mut self, part: Part<'_>, guard: &mut G, out: &mut Output) -> Handled<G> {
+        let step = self.dispatch(&part, guard, out)?;
+        if let Step::Done(_) = step {
+            // A decision is about one message; what was not used of it must not reach the next.
+            self.gate = Gate::Open;
+        }
+        Ok(step)
+    }
+
+    fn dispatch(&mut self, part: &Part<'_>, guard: &mut G, out: &mut Output) -> Handled<G> {
         let kind = part.kind();
         let control = matches!(kind, client::SYNC | client::FLUSH | client::TERMINATE);
         if self.skipping && !control {
             // "Extended Query": after an error the server reads and discards messages until Sync.
-            self.gate = Gate::Open;
             return Ok(Step::Done(swallow(part.left)));
         }
         if (self.copy_in_open || self.uncertain) && !control && kind != client::COPY_DONE {
             return Err(Fault::client("message_during_copy", "a message came in the middle of COPY data"));
         }
         match kind {
-            client::QUERY => self.query(&part, guard, out),
-            client::PARSE => self.parse(&part, guard, out),
-            client::BIND => self.bind(&part, guard, out),
-            client::FUNCTION_CALL => self.function_call(&part, guard, out),
+            client::QUERY => self.query(part, guard, out),
+            client::PARSE => self.parse(part, guard, out),
+            client::BIND => self.bind(part, guard, out),
+            client::FUNCTION_CALL => self.function_call(part, guard, out),
             _ if part.left > 0 => Ok(Step::More),
-            client::EXECUTE => self.execute(&part, guard, out),
-            client::DESCRIBE => self.describe(&part, out),
-            client::CLOSE => self.close(&part, out),
-            client::SYNC | client::FLUSH | client::TERMINATE | client::COPY_DONE => self.bodiless(&part, out),
+            client::EXECUTE => self.execute(part, guard, out),
+            client::DESCRIBE => self.describe(part, out),
+            client::CLOSE => self.close(part, out),
+            client::SYNC | client::FLUSH | client::TERMINATE | client::COPY_DONE => self.bodiless(part, out),
             _ => Err(malformed(Malformed { what: "message type" })),
         }
     }

@@ -1,7 +1,7 @@
 //! The extended protocol: pipelines, names, errors and skipping, refusals, layouts.
 
 use crate::messages::{c, frame, s};
-use crate::simulation::{Simulation, contains, kinds};
+use crate::simulation::{Simulation, Step, contains, kinds};
 
 fn refusal() -> Vec<u8> {
     frame(b'E', b"SERROR\0VERROR\0C42501\0Mrule no-drop\0Hask\0\0")
@@ -437,4 +437,14 @@ fn a_remembered_layout_serves_only_while_nothing_else_runs() {
     );
     let sent = sim.c(&[c::query("SET x"), c::bind("", "s", &[], &[]), c::execute("", 0), c::sync()]);
     assert_eq!(kinds(&sent), "QBDES");
+}
+
+#[test]
+fn a_decision_about_a_skipped_message_is_not_taken_for_the_next_one() {
+    let mut sim = Simulation::new();
+    sim.c(&[c::parse("", "bad"), c::parse("x", "HOLD"), c::sync(), c::parse("y", "DENY"), c::sync()]);
+    sim.s(&[s::error("42601", "bad")]);
+    sim.step(&Step::Decide(Ok(()))).unwrap();
+    let sent = std::mem::take(&mut sim.to_server);
+    assert_eq!(sent, [c::sync(), failing_parse("wiregate_refused"), c::sync()].concat());
 }
