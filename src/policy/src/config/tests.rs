@@ -66,9 +66,8 @@ name = "mails"
 detect = ["email"]
 columns = ["public.*"]
 "#;
-    let text = text
-        .replace("except_groups = [\"dba\"]", "except_users = [\"ana\"]")
-        .replace("name = \"ana\"", "name = \"ana\"");
+    // Everybody who is listed would be in an excepted group.
+    let text = text.replace("except_groups = [\"dba\"]", "except_users = [\"ana\"]");
     let text = format!("{text}\n[[user]]\nname = \"bob\"\n");
     let config = Config::parse(&text, "f").unwrap();
     assert_eq!(config.gateway.cores, Cores::List(vec![2, 3]));

@@ -185,7 +185,7 @@ impl Reader<'_, '_, '_> {
         let facts = statement.as_ref().map(tree::facts);
         let read = self.read(&mut carried, facts.as_ref(), range.clone());
         let executed =
-            !(carried.leading == Some(Kind::EXPLAIN) && !carried.kinds.meets(KindSet::of(Kind::EXPLAIN_ANALYZE)));
+            carried.leading != Some(Kind::EXPLAIN) || carried.kinds.meets(KindSet::of(Kind::EXPLAIN_ANALYZE));
         if let Some(facts) = facts.as_ref().filter(|_| executed) {
             carried.kinds = carried.kinds.union(facts.kinds);
         }

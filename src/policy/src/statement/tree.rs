@@ -120,7 +120,7 @@ impl Walk {
         }
     }
 
-    fn from_target(&mut self, tables: &[TableWithJoins]) {
+    fn first_target(&mut self, tables: &[TableWithJoins]) {
         if let Some(first) = tables.first() {
             self.target_factor(&first.relation);
         }
@@ -162,7 +162,7 @@ impl Walk {
                 kinds.insert(Kind::DELETE);
                 self.facts.missing_where |= delete.selection.is_none();
                 let (FromTable::WithFromKeyword(tables) | FromTable::WithoutKeyword(tables)) = &delete.from;
-                self.from_target(tables);
+                self.first_target(tables);
             }
             Statement::Merge(merge) => {
                 kinds.insert(Kind::MERGE);
