@@ -90,7 +90,9 @@ fn a_wrong_stale_or_short_key_cancels_nothing() {
     for key in [wrong.as_slice(), stale.as_slice(), &mine.key[..4], &[0; 8], &[0xff; 260]] {
         let mut client = Client::connect(&endpoint).expect("connect");
         client.send(&cancel_request(key)).expect("send");
-        assert!(client.frame().is_none(), "nobody is told whether a key was right");
+        // A packet that cannot be a cancellation may be called so; of a key nobody is told whether it was right.
+        let said = client.frame();
+        assert!(said.is_none() || key.len() < 8, "{said:?}");
     }
     let said = transcript(&mine.until(b'Z', 1));
     assert!(said.contains("C SELECT 1"), "{said}");

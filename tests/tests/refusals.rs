@@ -266,11 +266,9 @@ fn masked_cells_keep_their_place_under_every_format_and_limit() {
         let text = |at: usize| row[at].as_deref().map(|cell| String::from_utf8_lossy(cell).into_owned());
         let card = text(1).expect("a card");
         assert!(card.starts_with("4***-****-****-") && card.len() == 19, "{card}");
-        assert!(
-            row[2].is_none() || row[2].as_deref() == Some(b"0") || row[2].as_deref() == Some(&[0; 8]),
-            "{:?}",
-            row[2]
-        );
+        // NULL cannot stand in a column that is NOT NULL: its place is taken by a zero of its type.
+        let zero = |number: &[u8]| number == [0; 8] || number.iter().all(|digit| *digit == b'0');
+        assert!(row[2].as_deref().is_none_or(zero), "{:?}", row[2]);
         assert!(text(3).expect("an identity number").starts_with("***-**-"), "{:?}", text(3));
         assert!(text(5).expect("an address").bytes().all(|byte| byte == b'*'), "{:?}", text(5));
         assert!(text(6).expect("a name").contains(' '), "{:?}", text(6));
