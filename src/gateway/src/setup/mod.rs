@@ -216,7 +216,9 @@ impl Setup {
         let Opened { server, session, cancel, place, parameters, auth: opened_as } = opened;
         let Some(place) = place else { return };
         let mut guard = SessionGuard::new(&self.shard, &self.policy, self.facts.clone(), opened_as);
+        let mut session = postgres::session::Session::new(session);
         for (name, value) in &parameters {
+            session.note_parameter(name, value);
             wire::guard::Guard::parameter_status(&mut guard, name, value);
         }
         guard.connected(port.tls(), server.tls());
@@ -226,7 +228,7 @@ impl Setup {
         let established = Established {
             client: Leg::new(port.into_parts()),
             server: Leg::new(server.into_parts()),
-            session: postgres::session::Session::new(session),
+            session,
             guard,
             cancel: cancel.map(|(key, _)| key),
             place,

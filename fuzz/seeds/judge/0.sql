@@ -1,0 +1,1 @@
+select card from customers where id = 1

@@ -1,0 +1,1 @@
+explain analyze drop table x

@@ -1,0 +1,1 @@
+select E'\'' , $tag$ ; $tag$ ; drop table x
