@@ -495,6 +495,9 @@ impl<G: Guard> Session<G> {
         }
         self.pipeline.drop_copy_ends();
         self.became_ready(status);
+        if status == TransactionStatus::Idle {
+            guard.transaction_ended();
+        }
         frame.pass(&mut out.to_client);
         Ok(())
     }

@@ -225,6 +225,9 @@ pub trait Guard {
     /// The session ended, or the server skipped it, before it completed.
     fn abandoned(&mut self, execution: Self::Execution);
 
+    /// The server is ready, outside a transaction: what ran before is committed or rolled back.
+    fn transaction_ended(&mut self) {}
+
     /// Whether any rule can concern the results of this statement. Where not, its result descriptions and
     /// rows pass without being read.
     fn wants_columns(&self, statement: &Self::Statement) -> bool;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use policy::catalogue::Catalogue;
 
-use crate::limits::{CATALOGUE_RELOAD_NS, CATALOGUES};
+use crate::limits::{CATALOGUE_AGE_NS, CATALOGUE_RELOAD_NS, CATALOGUES};
 
 /// One catalogue and when it was read.
 #[derive(Clone)]
@@ -21,6 +21,13 @@ pub(crate) struct Loaded {
     /// The listener's count of schema changes when it was read.
     pub(crate) schema_epoch: u64,
     read_ns: u64,
+}
+
+impl Loaded {
+    /// Whether it is to be read again: relations may also change past Wiregate.
+    pub(crate) fn is_old(&self, now_ns: u64) -> bool {
+        now_ns.saturating_sub(self.read_ns) > CATALOGUE_AGE_NS
+    }
 }
 
 /// The catalogues of one shard.

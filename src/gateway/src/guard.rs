@@ -45,6 +45,8 @@ pub(crate) struct SessionGuard {
     /// Whether a result named a relation that the catalogue does not know.
     catalogue_stale: bool,
     loading: Option<Box<CatalogueBuilder>>,
+    /// Whether a statement that may change relations ran in the transaction that is open.
+    changes_schema: bool,
     /// The listener's count of schema changes when `loading` began.
     loading_epoch: u64,
     counts: MaskCounts,
@@ -66,6 +68,7 @@ impl SessionGuard {
             catalogues_seen: 0,
             catalogue_stale: false,
             loading: None,
+            changes_schema: false,
             loading_epoch: 0,
             counts: MaskCounts::default(),
             totals: Totals::default(),
@@ -148,6 +151,18 @@ impl SessionGuard {
         self.catalogue.as_ref().is_some_and(|loaded| loaded.schema_epoch != epoch)
     }
 
+    /// Whether there is no catalogue, or one that is known or likely to be out of date.
+    fn catalogue_wanted(&self) -> bool {
+        let now_ns = self.shard.turn_ns.get();
+        self.catalogue_stale || self.catalogue.as_ref().is_none_or(|loaded| loaded.is_old(now_ns))
+    }
+
+    /// The catalogue to plan results with: none while relations may have changed since it was read, so that
+    /// a view replaced in the same pipeline does not show what its old columns were.
+    fn catalogue_in_doubt(&self) -> bool {
+        self.facts.rules.has_column_masks() && self.schema_changed()
+    }
+
     fn may_load_catalogue(&self) -> bool {
         let now_ns = self.shard.turn_ns.get();
         self.shard.catalogues.borrow().may_reload(self.facts.listener, &self.facts.database, now_ns)
@@ -160,10 +175,7 @@ impl SessionGuard {
         }
         let rules = Arc::clone(&self.facts.rules);
         let possible = text.catalogue_possible && rules.has_column_masks();
-        if possible
-            && (self.catalogue.is_none() || self.catalogue_stale || self.schema_changed())
-            && self.may_load_catalogue()
-        {
+        if possible && (self.schema_changed() || self.catalogue_wanted() && self.may_load_catalogue()) {
             return Judged::CatalogueNeeded;
         }
         let context = self.cache_context();
@@ -175,8 +187,7 @@ impl SessionGuard {
         if judgement.catalogue_wanted && possible && self.may_load_catalogue() {
             return Judged::CatalogueNeeded;
         }
-        let catalogue = self.catalogue.as_ref().map(|loaded| Arc::clone(&loaded.catalogue));
-        let statement = Rc::new(Statement::new(text, judgement, rules, self.generation, catalogue));
+        let statement = Rc::new(Statement::new(text, judgement, rules, self.generation, self.catalogue.clone()));
         if text.total_bytes == text.sql.len() {
             self.shard.verdicts.borrow_mut().insert(context, &statement);
         }
@@ -232,8 +243,10 @@ impl Guard for SessionGuard {
     }
 
     fn rejudge(&mut self, statement: &Self::Statement, catalogue_possible: bool) -> Option<Judged<Self::Statement>> {
-        let current = self.shard.policy.borrow().generation();
-        if statement.generation() == current && self.shard.audit.borrow().accepts() {
+        self.refresh();
+        let known = statement.catalogue_number() == self.catalogue.as_ref().map_or(0, |loaded| loaded.number);
+        let same = statement.generation() == self.generation && (known || !self.facts.rules.has_column_masks());
+        if same && !self.catalogue_in_doubt() && self.shard.audit.borrow().accepts() {
             return None;
         }
         let sql = statement.text().to_vec();
@@ -265,6 +278,11 @@ impl Guard for SessionGuard {
 
     fn begin(&mut self, statement: &Self::Statement, parameters: Vec<Parameter>) -> Execution {
         self.totals.statements += 1;
+        if statement.changes_catalogue() {
+            // From here on until its transaction has ended, nobody's catalogue is to be trusted.
+            self.changes_schema = true;
+            self.shard.schema_changed(self.facts.listener);
+        }
         let now_ns = self.shard.clock.now_ns();
         Execution::new(statement, parameters, self.totals.statements, self.shard.turn_ns.get(), now_ns)
     }
@@ -277,18 +295,24 @@ impl Guard for SessionGuard {
         self.report_abandoned(&execution);
     }
 
+    fn transaction_ended(&mut self) {
+        if std::mem::take(&mut self.changes_schema) {
+            self.shard.schema_changed(self.facts.listener);
+        }
+    }
+
     fn wants_columns(&self, statement: &Self::Statement) -> bool {
         statement.wants_columns()
     }
 
     fn plan_rows(&mut self, statement: &Self::Statement, part: u32, columns: &[Column]) -> RowPlan<Self::Plan> {
-        let (plan, stale) = statement.plan_rows(part, columns);
+        let (plan, stale) = statement.plan_rows(part, columns, self.catalogue_in_doubt());
         self.catalogue_stale |= stale;
         plan
     }
 
     fn plan_copy(&mut self, statement: &Self::Statement, part: u32, shape: CopyShape) -> CopyPlan<Self::Plan> {
-        let (plan, stale) = statement.plan_copy(part, shape);
+        let (plan, stale) = statement.plan_copy(part, shape, self.catalogue_in_doubt());
         self.catalogue_stale |= stale;
         plan
     }

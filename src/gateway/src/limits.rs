@@ -39,6 +39,10 @@ pub(crate) const CATALOGUES: usize = 256;
 /// make every statement read it.
 pub(crate) const CATALOGUE_RELOAD_NS: u64 = 1_000_000_000;
 
+/// Age at which a catalogue is read again before the next statement that may wait for it: what changes
+/// relations past Wiregate is seen after this time at the latest.
+pub(crate) const CATALOGUE_AGE_NS: u64 = 60_000_000_000;
+
 /// Sockets beyond the clients' limit that may be in set-up at once, to be told 53300 in proper form.
 pub(crate) const SETUPS_BEYOND_LIMIT: usize = 256;
 

@@ -53,9 +53,6 @@ impl SessionGuard {
         let gateway_ns = execution.added_ns + now_ns.saturating_sub(turn_ns);
         execution.sent_ns = now_ns;
         execution.added_ns = 0;
-        if execution.statement.changes_catalogue() {
-            self.shard.schema_changed(self.facts.listener);
-        }
         self.totals.bytes_in += outcome.bytes_from_client;
         self.totals.bytes_out += outcome.bytes_to_client;
         figures::on_listener(&self.shard, self.facts.listener, |metrics| {

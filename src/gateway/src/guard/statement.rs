@@ -15,6 +15,8 @@ use wire::guard::{CopyPlan, CopyShape, Denial, RowPlan, StatementText, Verdict};
 use wire::limits::AUDIT_STATEMENT_BYTES;
 use wire::value::Column;
 
+use crate::catalogues::Loaded;
+
 /// Layouts whose plan a statement remembers: one for each result format that its clients ask for.
 const PLANS: usize = 4;
 
@@ -34,7 +36,7 @@ pub(crate) struct Statement {
     summary: Summary,
     rules: Arc<UserRules>,
     generation: u64,
-    catalogue: Option<Arc<Catalogue>>,
+    catalogue: Option<Loaded>,
     plans: RefCell<Vec<Planned>>,
 }
 
@@ -45,7 +47,7 @@ impl Statement {
         judgement: Judgement,
         rules: Arc<UserRules>,
         generation: u64,
-        catalogue: Option<Arc<Catalogue>>,
+        catalogue: Option<Loaded>,
     ) -> Self {
         let verdict = match &judgement.ruling {
             Ruling::Allow => Verdict::Allow,
@@ -118,6 +120,11 @@ impl Statement {
         self.generation
     }
 
+    /// Number of the catalogue that it was judged with, 0 for none.
+    pub(super) fn catalogue_number(&self) -> u64 {
+        self.catalogue.as_ref().map_or(0, |loaded| loaded.number)
+    }
+
     /// Whether a bind parameter compares with a masked column; `index` counts from 0.
     pub(super) fn masks_parameter(&self, index: usize) -> bool {
         u16::try_from(index + 1).map_or(true, |number| self.judgement.masked_parameters.contains(number))
@@ -143,15 +150,22 @@ impl Statement {
         policy::decide::scrub_errors(&self.rules, Some(&self.judgement), sqlstate)
     }
 
+    fn catalogue(&self, in_doubt: bool) -> Option<&Catalogue> {
+        self.catalogue.as_ref().filter(|_| !in_doubt).map(|loaded| &*loaded.catalogue)
+    }
+
     /// What is to happen to the rows under a description, and whether the result names a relation that the
-    /// catalogue does not know.
-    pub(super) fn plan_rows(&self, part: u32, columns: &[Column]) -> (RowPlan<Rc<RowMask>>, bool) {
+    /// catalogue does not know. Where the catalogue is in doubt, no origin is known.
+    pub(super) fn plan_rows(&self, part: u32, columns: &[Column], in_doubt: bool) -> (RowPlan<Rc<RowMask>>, bool) {
+        if in_doubt {
+            let decision = policy::decide::plan_rows(&self.rules, &self.judgement, part, columns, None);
+            return (decision.mask.map_or(RowPlan::Forward, |mask| RowPlan::Mask(Rc::new(mask))), true);
+        }
         let mut plans = self.plans.borrow_mut();
         if let Some(known) = plans.iter().find(|known| known.part == part && *known.columns == *columns) {
             return (known.plan.clone(), false);
         }
-        let decision =
-            policy::decide::plan_rows(&self.rules, &self.judgement, part, columns, self.catalogue.as_deref());
+        let decision = policy::decide::plan_rows(&self.rules, &self.judgement, part, columns, self.catalogue(false));
         let plan = decision.mask.map_or(RowPlan::Forward, |mask| RowPlan::Mask(Rc::new(mask)));
         // A plan made without knowing a relation is made again when the catalogue has been read.
         if !decision.catalogue_stale {
@@ -165,9 +179,9 @@ impl Statement {
 
     /// What is to happen to COPY data on its way out, and whether it names a relation that the catalogue does
     /// not know.
-    pub(super) fn plan_copy(&self, part: u32, shape: CopyShape) -> (CopyPlan<Rc<RowMask>>, bool) {
+    pub(super) fn plan_copy(&self, part: u32, shape: CopyShape, in_doubt: bool) -> (CopyPlan<Rc<RowMask>>, bool) {
         let (decision, stale) =
-            policy::decide::plan_copy(&self.rules, &self.judgement, part, shape, self.catalogue.as_deref());
+            policy::decide::plan_copy(&self.rules, &self.judgement, part, shape, self.catalogue(in_doubt));
         let plan = match decision {
             CopyDecision::Forward => CopyPlan::Forward,
             CopyDecision::Mask { mask, syntax, null } => CopyPlan::Mask { plan: Rc::new(*mask), syntax, null },
