@@ -88,11 +88,10 @@ stop_proxies() {
 
 # A proxy that encrypts behind our back, or a gateway that forgot its policy, would give figures of nothing.
 check_proxies() {
-    local name encrypted
+    local name
+    [ "$(superuser "$SERVER" postgres -c 'SHOW ssl')" = off ] || die 'the server offers TLS'
     for name in "${CANDIDATES[@]}"; do
-        encrypted=$(psql_at "${PORTS[$name]}" bench -c 'SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()') ||
-            die "$name does not answer; see $WORK/$name.log"
-        [ "$encrypted" = f ] || die "$name encrypts its server leg"
+        [ "$(psql_at "${PORTS[$name]}" bench -c 'SELECT 1')" = 1 ] || die "$name does not answer; see $WORK/$name.log"
     done
     if one_of wiregate "${CANDIDATES[@]}"; then check_policy "${PORTS[wiregate]}"; fi
     note "all of these answer: ${CANDIDATES[*]}"
