@@ -1,5 +1,7 @@
 //! The built command: exit status, what it says and where it says it.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
