@@ -5,7 +5,6 @@ pub mod catalogue;
 pub mod config;
 pub mod decide;
 pub mod detect;
-pub mod explain;
 pub mod mask;
 pub mod rule;
 pub mod snapshot;

@@ -140,7 +140,8 @@ impl Ring {
     /// was taken must have been handled.
     pub(super) fn settle_silent(&mut self, events: &mut Vec<Event>) {
         let taken = self.queue.taken();
-        while let Some((number, index)) = self.silent.pop_front_if(|(number, _)| *number < taken) {
+        while let Some((number, index)) = self.silent.front().copied().filter(|(number, _)| *number < taken) {
+            self.silent.pop_front();
             if let Some((_, socket)) = self.sockets.at(index)
                 && let Some(transmission) = &socket.transmission
                 && transmission.number == Some(number)

@@ -19,7 +19,7 @@ use wire::limits::AUTH_BYTES;
 use super::passthrough::{broken, broken_kind, key_of, parameter_of};
 use super::port::Port;
 use super::server::{front, next_from_server, sqlstate_of};
-use super::{Opened, Setup, SetupError, client_gone, internal, server_gone};
+use super::{Opened, Setting, Setup, SetupError, client_gone, internal, server_gone};
 use crate::cancel::CancelKey;
 use crate::tls::TlsStream;
 
@@ -28,7 +28,7 @@ use crate::tls::TlsStream;
 struct Greeting {
     /// ParameterStatus and notices as they came, for the client.
     forwarded: Vec<u8>,
-    parameters: Vec<(Box<[u8]>, Box<[u8]>)>,
+    parameters: Vec<Setting>,
     key: Option<CancelKey>,
     status: u8,
 }
@@ -129,9 +129,8 @@ impl Setup {
             match front.kind {
                 b'R' => {
                     let mut out = Vec::new();
-                    let progress = login.on_request(&body, &nonce()?, &mut out).map_err(|fault| {
+                    let progress = login.on_request(&body, &nonce()?, &mut out).inspect_err(|fault| {
                         tracing::error!(reason = fault.reason, message = %fault.message, "logging in to a server failed");
-                        fault
                     })?;
                     if !out.is_empty() {
                         server.send(&out).await.map_err(|error| server_gone(&error))?;

@@ -282,6 +282,9 @@ impl Setup {
     }
 }
 
+/// Name and value of a ParameterStatus.
+pub(crate) type Setting = (Box<[u8]>, Box<[u8]>);
+
 /// A server connection that is ready for the first statement.
 pub(crate) struct Opened {
     /// The server's side.
@@ -291,7 +294,7 @@ pub(crate) struct Opened {
     /// The key for cancelling, and the server that knows it.
     pub(crate) cancel: Option<(crate::cancel::CancelKey, socket2::SockAddr)>,
     /// Settings that the server reported.
-    pub(crate) parameters: Vec<(Box<[u8]>, Box<[u8]>)>,
+    pub(crate) parameters: Vec<Setting>,
     /// How the client was authenticated, for the audit.
     pub(crate) auth: &'static str,
     /// Its place among the clients.

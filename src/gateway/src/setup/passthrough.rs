@@ -15,7 +15,7 @@ use wire::limits::{AUTH_BYTES, ERROR_BYTES};
 
 use super::port::Port;
 use super::server::{Front, front, sqlstate_of};
-use super::{Opened, Setup, SetupError, client_gone, server_gone};
+use super::{Opened, Setting, Setup, SetupError, client_gone, server_gone};
 use crate::cancel::CancelKey;
 
 /// What has been learned while the exchange went by.
@@ -25,7 +25,7 @@ struct Exchange {
     /// Whether the version was lowered on its way, so that the client must hear of it from us.
     capped: bool,
     key: Option<CancelKey>,
-    parameters: Vec<(Box<[u8]>, Box<[u8]>)>,
+    parameters: Vec<Setting>,
     ready: Option<u8>,
 }
 
@@ -185,7 +185,7 @@ async fn fill_readable(client: &mut Port, server: &mut Port, client_done: bool) 
 }
 
 /// Name and value of a ParameterStatus.
-pub(super) fn parameter_of(body: &[u8]) -> Option<(Box<[u8]>, Box<[u8]>)> {
+pub(super) fn parameter_of(body: &[u8]) -> Option<Setting> {
     let mut fields = body.split(|byte| *byte == 0);
     Some((fields.next()?.into(), fields.next()?.into()))
 }
