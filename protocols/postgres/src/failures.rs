@@ -58,12 +58,17 @@ impl<G: Guard> Session<G> {
     /// Passes a report on, whole or scrubbed.
     fn show(&mut self, frame: &Frame<'_>, left: usize, report: Report, guard: &mut G, out: &mut Output) {
         let statement = self.running();
-        match guard.error_treatment(statement.as_ref(), report.sqlstate) {
+        let mut treatment = guard.error_treatment(statement.as_ref(), report.sqlstate);
+        if treatment == ErrorTreatment::PassAboutText {
+            let whole = left == 0 && scrub::is_about_text(frame.body());
+            treatment = if whole { ErrorTreatment::Pass } else { ErrorTreatment::Scrub };
+        }
+        match treatment {
             ErrorTreatment::Pass => {
                 frame.pass(&mut out.to_client);
                 self.server.body = direction::pass_rest(left);
             }
-            ErrorTreatment::Scrub => {
+            ErrorTreatment::Scrub | ErrorTreatment::PassAboutText => {
                 out.to_client.write_owned(|owned| scrub::scrubbed(owned, frame.kind(), frame.body()));
                 self.server.body = direction::swallow(left);
             }

@@ -57,6 +57,21 @@ pub(crate) fn report(body: &[u8]) -> Report {
     Report { sqlstate, fatal: plain.unwrap_or(localized) }
 }
 
+/// Whether a report is about the text that the client sent: it has a place in it, and neither a context nor
+/// a text of the server's own. A value that is parsed while rows are read (`card::regtype`) has a place too,
+/// but in itself, and says so in its context.
+pub(crate) fn is_about_text(body: &[u8]) -> bool {
+    let mut place = false;
+    for (code, _) in (Fields { rest: body }) {
+        match code {
+            b'P' => place = true,
+            b'W' | b'p' | b'q' => return false,
+            _ => {}
+        }
+    }
+    place
+}
+
 fn is_fatal(severity: &[u8]) -> bool {
     matches!(severity, b"FATAL" | b"PANIC")
 }
@@ -149,6 +164,20 @@ HSECRET\0WSECRET\0qSECRET\0p3\0P4\0spublic\0tt\0cc\0dtext\0nt_pkey\0Fnbt.c\0L12\
         assert!(!report(b"SFATAL\0VERROR\0\0").fatal);
         assert!(report(b"SPANIC\0\0").fatal);
         assert_eq!(report(b"").sqlstate, *b"XX000");
+    }
+
+    #[test]
+    fn only_a_place_without_context_is_one_in_the_text_of_the_client() {
+        assert!(is_about_text(b"C42703\0Mcolumn \"x\" does not exist\0P8\0Fparse.c\0\0"));
+        for body in [
+            BODY,
+            b"C42P01\0Mrelation \"4111\" does not exist\0\0",
+            b"C42601\0Msyntax error at or near \"4111\"\0P1\0Winvalid type name \"4111\"\0\0",
+            b"C42601\0Msyntax error\0p3\0qselect 4111\0\0",
+            b"",
+        ] {
+            assert!(!is_about_text(body), "{}", String::from_utf8_lossy(body));
+        }
     }
 
     #[test]

@@ -195,6 +195,9 @@ pub enum ErrorTreatment {
     Pass,
     /// Severity, SQLSTATE and names of objects; every field that can hold a value is replaced.
     Scrub,
+    /// All of it if it points at a place in the text that the client sent: then the text itself is at fault,
+    /// and no row was read. Else as [`ErrorTreatment::Scrub`].
+    PassAboutText,
 }
 
 /// The policy and the audit, as one session sees them.

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use policy::catalogue::CatalogueBuilder;
+use policy::decide::Readable;
 use policy::mask::{MaskCounts, RowMask};
 use policy::snapshot::Snapshot;
 use policy::statement::{ClientEncoding, Judgement, SqlContext};
@@ -338,11 +339,15 @@ impl Guard for SessionGuard {
     }
 
     fn error_treatment(&mut self, statement: Option<&Self::Statement>, sqlstate: [u8; 5]) -> ErrorTreatment {
-        let scrub = match statement {
-            Some(statement) => statement.scrubs_errors(sqlstate),
-            None => policy::decide::scrub_errors(&self.facts.rules, None, sqlstate),
+        let readable = match statement {
+            Some(statement) => statement.readable(sqlstate),
+            None => policy::decide::readable(&self.facts.rules, None, sqlstate),
         };
-        if scrub { ErrorTreatment::Scrub } else { ErrorTreatment::Pass }
+        match readable {
+            Readable::All => ErrorTreatment::Pass,
+            Readable::AboutText => ErrorTreatment::PassAboutText,
+            Readable::Names => ErrorTreatment::Scrub,
+        }
     }
 
     fn parameter_status(&mut self, name: &[u8], value: &[u8]) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use audit::{Summary, Text};
 use policy::catalogue::Catalogue;
-use policy::decide::CopyDecision;
+use policy::decide::{CopyDecision, Readable};
 use policy::mask::RowMask;
 use policy::snapshot::UserRules;
 use policy::statement::kind::Kind;
@@ -145,9 +145,9 @@ impl Statement {
         self.text.len() + self.summary.memory_bytes() + self.judgement.weight()
     }
 
-    /// Whether the texts of an error with this SQLSTATE may hold masked values.
-    pub(super) fn scrubs_errors(&self, sqlstate: [u8; 5]) -> bool {
-        policy::decide::scrub_errors(&self.rules, Some(&self.judgement), sqlstate)
+    /// What a client may read of an error with this SQLSTATE.
+    pub(super) fn readable(&self, sqlstate: [u8; 5]) -> Readable {
+        policy::decide::readable(&self.rules, Some(&self.judgement), sqlstate)
     }
 
     fn catalogue(&self, in_doubt: bool) -> Option<&Catalogue> {

@@ -9,7 +9,7 @@ pub mod errors;
 pub mod rows;
 
 pub use copy::{CopyDecision, plan_copy};
-pub use errors::scrub_errors;
+pub use errors::{Readable, readable};
 pub use rows::{RowDecision, plan_rows};
 
 #[cfg(test)]

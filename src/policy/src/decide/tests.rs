@@ -180,15 +180,27 @@ fn copy_tells_how_its_text_is_written() {
 #[test]
 fn errors_are_scrubbed_where_they_may_quote_masked_values() {
     let (rules, shop) = (rules(CARD), shop());
-    let scrubbed = |text: &str, sqlstate: &[u8; 5]| {
+    let found = |text: &str, sqlstate: &[u8; 5]| {
         let judgement = judge(&rules, text.as_bytes(), &SqlContext::default(), Some(&shop));
-        scrub_errors(&rules, Some(&judgement), *sqlstate)
+        readable(&rules, Some(&judgement), *sqlstate)
     };
-    assert!(scrubbed("SELECT card::int FROM customers", b"22P02"));
-    assert!(scrubbed("INSERT INTO customers VALUES (1)", b"23505"));
-    assert!(scrubbed("SELECT leak(1)", b"P0001"));
-    assert!(scrubbed("SELECT leak(1)", b"00000"));
-    assert!(!scrubbed("SELECT nope FROM customers", b"42703"));
-    assert!(!scrubbed("SELECT 'x'::int FROM orders", b"22P02"));
-    assert!(!scrub_errors(&rules, None, *b"57P01"));
+    for (text, sqlstate, expected) in [
+        ("SELECT card::int FROM customers", b"22P02", Readable::Names),
+        ("INSERT INTO customers VALUES (1)", b"23505", Readable::Names),
+        ("SELECT leak(1)", b"P0001", Readable::Names),
+        ("SELECT leak(1)", b"00000", Readable::Names),
+        ("SELECT lo_import(card) FROM customers", b"58P01", Readable::Names),
+        // Names that a cast or function computed are quoted in the same codes as those of the text.
+        ("SELECT card::regclass FROM customers", b"42P01", Readable::AboutText),
+        ("SELECT card::regrole FROM customers", b"42704", Readable::AboutText),
+        ("SELECT card::regnamespace FROM customers", b"3F000", Readable::AboutText),
+        ("SELECT card::regclass FROM customers", b"0A000", Readable::AboutText),
+        ("SELECT to_tsquery(card) FROM customers", b"42601", Readable::AboutText),
+        ("SELECT nope FROM customers", b"42703", Readable::AboutText),
+        ("SELECT card FROM customers", b"42501", Readable::All),
+        ("SELECT 'x'::int FROM orders", b"22P02", Readable::All),
+    ] {
+        assert_eq!(found(text, sqlstate), expected, "{text}");
+    }
+    assert_eq!(readable(&rules, None, *b"57P01"), Readable::All);
 }

@@ -459,3 +459,18 @@ fn nothing_that_a_client_sends_panics() {
         let _ = judged(&rules, &text, Some(&shop));
     }
 }
+
+#[test]
+fn a_function_in_from_is_no_relation() {
+    let (rules, shop) = (rules(CARD), shop());
+    for (text, reach, relations) in [
+        ("SELECT x FROM upper('a') AS x", Reach::No, 0),
+        ("SELECT o.id, x.n FROM orders o, pg_catalog.lower('a') AS x(n)", Reach::No, 1),
+        ("SELECT 1 FROM upper('a') AS x, nowhere", Reach::Unknown, 1),
+        ("SELECT 1 FROM leak(1) AS x", Reach::Unknown, 0),
+        ("SELECT 1 FROM orders WHERE id IN (SELECT 1 FROM upper('a'))", Reach::No, 1),
+    ] {
+        let judgement = judged(&rules, text, Some(&shop));
+        assert_eq!((judgement.reach, judgement.relations().count()), (reach, relations), "{text}");
+    }
+}

@@ -94,6 +94,8 @@ struct Walk {
     facts: Facts,
     ctes: BTreeSet<Box<str>>,
     targets: BTreeSet<Name>,
+    /// Whether the name that the walk comes to next is a function in FROM.
+    function_next: bool,
 }
 
 impl Walk {
@@ -206,7 +208,9 @@ impl Visitor for Walk {
     }
 
     fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+        let function = core::mem::take(&mut self.function_next);
         match Name::of(relation) {
+            Some(_) if function => {}
             Some(name) => self.relation(name),
             None => self.facts.kinds.insert(Kind::UNKNOWN),
         }
@@ -218,6 +222,8 @@ impl Visitor for Walk {
             self.facts.row_names.insert(alias.name.value.as_str().into());
             self.facts.renames |= !alias.columns.is_empty();
         }
+        // The walk takes the name of a function in FROM for a relation's, and comes to it first.
+        self.function_next = matches!(factor, TableFactor::Table { args: Some(_), .. });
         match factor {
             TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => {
                 self.facts.functions.extend(Name::of(name));
