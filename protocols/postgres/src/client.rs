@@ -287,6 +287,10 @@ impl<G: Guard> Session<G> {
     /// A Bind was read to its end.
     pub(crate) fn bound(&mut self, bind: OpenBind<G>) -> Result<(), Fault> {
         let (parameters, formats) = bind.reader.finish().map_err(refusal::malformed)?;
+        if self.skipping {
+            // An error came while it streamed by: the server discards it, as what follows up to Sync.
+            return Ok(());
+        }
         let portal = Rc::new(Portal {
             name: bind.name,
             registered: bind.registered,

@@ -58,6 +58,23 @@ fn a_prepared_statement_runs_again_without_its_text() {
 }
 
 #[test]
+fn a_bind_that_an_error_overtakes_gets_no_reply() {
+    let bind = c::bind("p", "s", &[Some(b"value")], &[]);
+    for cut in 1..bind.len() {
+        let mut sim = Simulation::new();
+        sim.passes(&[c::parse("s", "SELECT $1"), c::sync()], &[s::parsed(), s::ready(b'I')]);
+        sim.c(&[c::execute("nope", 0), bind[..cut].to_vec()]);
+        sim.s(&[s::error("34000", "no portal")]);
+        sim.c(&[bind[cut..].to_vec(), c::execute("p", 0), c::sync()]);
+        assert_eq!(kinds(&sim.s(&[s::ready(b'I')])), "Z", "cut at {cut}");
+        sim.passes(
+            &[c::bind("p", "s", &[Some(b"x")], &[]), c::execute("p", 0), c::sync()],
+            &[s::bound(), s::row(&[Some(b"x")]), s::complete("SELECT 1"), s::ready(b'I')],
+        );
+    }
+}
+
+#[test]
 fn an_error_skips_to_sync_and_later_runs_go_on() {
     let mut sim = Simulation::new();
     sim.c(&[
