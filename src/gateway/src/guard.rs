@@ -117,7 +117,7 @@ impl SessionGuard {
             self.cache_context = None;
         }
         drop(policy);
-        if !self.facts.rules.has_column_masks() {
+        if !self.facts.rules.needs_catalogue() {
             return;
         }
         let catalogues = self.shard.catalogues.borrow();
@@ -161,7 +161,7 @@ impl SessionGuard {
     /// The catalogue to plan results with: none while relations may have changed since it was read, so that
     /// a view replaced in the same pipeline does not show what its old columns were.
     fn catalogue_in_doubt(&self) -> bool {
-        self.facts.rules.has_column_masks() && self.schema_changed()
+        self.facts.rules.needs_catalogue() && self.schema_changed()
     }
 
     fn may_load_catalogue(&self) -> bool {
@@ -175,7 +175,7 @@ impl SessionGuard {
             return self.refuse_unrecorded(text);
         }
         let rules = Arc::clone(&self.facts.rules);
-        let possible = text.catalogue_possible && rules.has_column_masks();
+        let possible = text.catalogue_possible && rules.needs_catalogue();
         if possible && (self.schema_changed() || self.catalogue_wanted() && self.may_load_catalogue()) {
             return Judged::CatalogueNeeded;
         }
@@ -246,7 +246,7 @@ impl Guard for SessionGuard {
     fn rejudge(&mut self, statement: &Self::Statement, catalogue_possible: bool) -> Option<Judged<Self::Statement>> {
         self.refresh();
         let known = statement.catalogue_number() == self.catalogue.as_ref().map_or(0, |loaded| loaded.number);
-        let same = statement.generation() == self.generation && (known || !self.facts.rules.has_column_masks());
+        let same = statement.generation() == self.generation && (known || !self.facts.rules.needs_catalogue());
         if same && !self.catalogue_in_doubt() && self.shard.audit.borrow().accepts() {
             return None;
         }
@@ -303,7 +303,7 @@ impl Guard for SessionGuard {
     }
 
     fn wants_columns(&self, statement: &Self::Statement) -> bool {
-        statement.wants_columns()
+        statement.wants_columns() || self.catalogue_in_doubt()
     }
 
     fn plan_rows(&mut self, statement: &Self::Statement, part: u32, columns: &[Column]) -> RowPlan<Self::Plan> {

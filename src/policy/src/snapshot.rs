@@ -154,6 +154,13 @@ impl UserRules {
         !self.detect_masks.is_empty()
     }
 
+    /// Whether results cannot be planned without the catalogue: a column mask applies, or a detector that
+    /// looks at some columns only.
+    #[must_use]
+    pub fn needs_catalogue(&self) -> bool {
+        self.has_column_masks() || self.detect_masks.iter().any(|(_, mask)| !mask.columns.is_empty())
+    }
+
     /// Whether some statement may be refused by a `[[deny]]`.
     #[must_use]
     pub fn has_denies(&self) -> bool {

@@ -109,10 +109,11 @@ impl SessionGuard {
                 count(&mut metrics.masked_cells, mask.rule, mask.cells);
             }
         }
+        let own = statement.summary_of(outcome.part);
         let record = Record::Statement(audit::Statement {
             unix_ns: self.shard.clock.unix_ns(execution.received_ns),
             identity: &self.facts.identity,
-            summary: statement.summary(),
+            summary: own.as_ref().unwrap_or_else(|| statement.summary()),
             number: execution.number,
             part: outcome.part,
             parameters: &parameters,

@@ -9,7 +9,7 @@ use policy::catalogue::Catalogue;
 use policy::decide::{CopyDecision, Readable};
 use policy::mask::RowMask;
 use policy::snapshot::UserRules;
-use policy::statement::kind::Kind;
+use policy::statement::kind::{Kind, KindSet};
 use policy::statement::{Judgement, Read, Ruling};
 use wire::guard::{CopyPlan, CopyShape, Denial, RowPlan, StatementText, Verdict};
 use wire::limits::AUDIT_STATEMENT_BYTES;
@@ -110,6 +110,16 @@ impl Statement {
         &self.summary
     }
 
+    /// The audit's encoding of one of several statements of the text, with its own words alone: the record of
+    /// the first has the whole text, and to repeat it in each would make one message fill the log. `None`
+    /// for the first and for what cannot be told apart.
+    pub(super) fn summary_of(&self, part: u32) -> Option<Summary> {
+        let part = self.judgement.parts.get(usize::try_from(part).ok().filter(|part| *part > 0)?)?;
+        let text = self.text.get(part.range.clone())?;
+        let relations = part.relations.iter().map(|relation| relation.name.to_string());
+        Some(encode(Text::cut(text, text.len(), AUDIT_STATEMENT_BYTES), relations, part.kinds, &self.verdict, None))
+    }
+
     /// The rules that it was judged under.
     pub(super) fn rules(&self) -> &UserRules {
         &self.rules
@@ -191,18 +201,30 @@ impl Statement {
 }
 
 fn summarize(text: &StatementText<'_>, judgement: &Judgement, verdict: &Verdict) -> Summary {
-    let mut relations: Vec<String> = judgement.relations().map(|relation| relation.name.to_string()).collect();
-    relations.sort_unstable();
-    relations.dedup();
-    let relations: Vec<&str> = relations.iter().map(String::as_str).collect();
-    let kinds: Vec<&str> = judgement.kinds().iter().map(Kind::name).collect();
     let rule = match (&judgement.ruling, verdict) {
         (Ruling::Deny(refusal), _) => Some(&*refusal.name),
         (Ruling::Allow, Verdict::Deny(_)) => Some("audit unavailable"),
         (Ruling::Allow, _) => None,
     };
+    let relations = judgement.relations().map(|relation| relation.name.to_string());
+    let statement = Text::cut(text.sql, text.total_bytes, AUDIT_STATEMENT_BYTES);
+    encode(statement, relations, judgement.kinds(), verdict, rule)
+}
+
+fn encode(
+    statement: Text<'_>,
+    relations: impl Iterator<Item = String>,
+    kinds: KindSet,
+    verdict: &Verdict,
+    rule: Option<&str>,
+) -> Summary {
+    let mut relations: Vec<String> = relations.collect();
+    relations.sort_unstable();
+    relations.dedup();
+    let relations: Vec<&str> = relations.iter().map(String::as_str).collect();
+    let kinds: Vec<&str> = kinds.iter().map(Kind::name).collect();
     Summary::encode(&audit::Judged {
-        statement: Text::cut(text.sql, text.total_bytes, AUDIT_STATEMENT_BYTES),
+        statement,
         kinds: &kinds,
         relations: &relations,
         verdict: match verdict {

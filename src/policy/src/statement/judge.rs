@@ -46,7 +46,7 @@ pub fn judge(rules: &UserRules, text: &[u8], context: &SqlContext, catalogue: Op
     let sight: Option<Arc<Sight>> =
         catalogue.filter(|_| rules.has_column_masks()).map(|catalogue| catalogue.sight(rules));
     let map = Map { rules, catalogue: catalogue.zip(sight.as_deref()) };
-    let reader = Reader { map, tokens: Tokens::new(&lexed), context };
+    let reader = Reader { map, catalogue, tokens: Tokens::new(&lexed), context };
     reader.judge()
 }
 
@@ -134,6 +134,8 @@ fn ambiguous(text: &[u8], lexed: &Lexed<'_>) -> bool {
 /// One text being judged.
 struct Reader<'r, 'l, 'a> {
     map: Map<'r>,
+    /// The catalogue, also where no column mask looks at it.
+    catalogue: Option<&'r Catalogue>,
     tokens: Tokens<'l, 'a>,
     context: &'r SqlContext,
 }
@@ -157,7 +159,7 @@ impl Reader<'_, '_, '_> {
             masked_parameters: MaskedParameters::These(Box::default()),
             catalogue_wanted: false,
             changes_catalogue: false,
-            wants_columns: rules.has_detectors(),
+            wants_columns: false,
         };
         let mut parts = Vec::new();
         for range in self.tokens.statements() {
@@ -170,8 +172,9 @@ impl Reader<'_, '_, '_> {
             judgement.masked_parameters = both(judgement.masked_parameters, opened.parameters);
             let schema = kind::ddl().union(KindSet::of(Kind::UNKNOWN));
             judgement.changes_catalogue |= opened.part.kinds.meets(schema);
-            let shows = opened.reach != Reach::No || !opened.part.relations.is_empty();
-            judgement.wants_columns |= rules.has_column_masks() && shows;
+            let unknown = self.map.catalogue.is_none() && !opened.part.relations.is_empty();
+            judgement.wants_columns |= rules.has_column_masks() && (opened.reach != Reach::No || unknown);
+            judgement.wants_columns |= super::detecting::may_detect(rules, &opened.part, self.catalogue);
             parts.push(opened.part);
         }
         judgement.parts = parts.into();

@@ -10,6 +10,7 @@
 
 mod carriers;
 pub mod copy;
+mod detecting;
 mod judge;
 pub mod kind;
 mod opaque;
