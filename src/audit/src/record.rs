@@ -9,8 +9,8 @@
 //! | `listener` | all but `reload`, `gap` | the name from the config |
 //! | `user`, `groups`, `database`, `application` | where known | as the client gave them; groups from the config |
 //! | `number` | `statement` | counts the statements of a session from 1 |
-//! | `part` | `statement` | which statement of a text with several, from 0; left out where it is 0 |
-//! | `statement` | `statement` | the text as sent |
+//! | `part` | `statement` | which statement of a text with several, from 0; left out where it is 0, whose record has the whole text |
+//! | `statement` | `statement` | the text as sent; from the second statement of a text on, its own words only |
 //! | `statement_bytes`, `statement_cut` | `statement` | real length of a text that was cut, and `true` |
 //! | `statement_escaped` | `statement` | `true` where bytes that are not UTF-8 are shown as `\xNN` |
 //! | `kinds`, `relations` | `statement` | what the parser found |

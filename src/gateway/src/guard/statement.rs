@@ -235,3 +235,31 @@ fn encode(
         rule,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use policy::config::Config;
+    use policy::snapshot::Snapshot;
+    use policy::statement::{SqlContext, judge};
+    use wire::guard::Carrier;
+
+    use super::*;
+
+    const CONFIG: &str =
+        "[[listen]]\nname = \"l\"\nprotocol = \"postgres\"\naddress = \"127.0.0.1:1\"\nupstream = \"h:2\"\n";
+
+    #[test]
+    fn only_the_first_record_of_a_text_has_all_of_it() {
+        let config = Config::parse(CONFIG, "test").unwrap();
+        let rules = Snapshot::compile(Arc::new(config), 1).rules_for("l", "ana");
+        let sql = "SELECT 1; SELECT 2 FROM t".repeat(200).into_bytes();
+        let judgement = judge(&rules, &sql, &SqlContext::default(), None);
+        let text =
+            StatementText { sql: &sql, carrier: Carrier::Query, total_bytes: sql.len(), catalogue_possible: false };
+        let statement = Statement::new(&text, judgement, rules, 1, None);
+        assert!(statement.summary_of(0).is_none() && statement.summary().memory_bytes() > sql.len());
+        let first = statement.summary_of(1).map(|summary| summary.memory_bytes());
+        assert!(first.is_some_and(|bytes| bytes < 200), "{first:?}");
+        assert!(statement.summary_of(100_000).is_none());
+    }
+}
