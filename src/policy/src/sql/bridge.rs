@@ -133,6 +133,14 @@ fn convert(lexed: &Lexed<'_>, range: core::ops::Range<usize>) -> Option<Vec<Toke
             index += 1;
             continue;
         }
+        if is_spelled_out(lexed, index) {
+            // Only the sign goes over: `OPERATOR`, `(`, `pg_catalog` and `.` before it, and `)` behind.
+            let location = Location { line: 1, column: u64::from(token.start) + 1 };
+            let token = parser_token(lexed, index + 4)??;
+            converted.push(TokenWithSpan { token, span: Span { start: location, end: location } });
+            index += 6;
+            continue;
+        }
         if is_table_command(lexed, range.start, index) {
             let location = Location { line: 1, column: u64::from(token.start) + 1 };
             let span = Span { start: location, end: location };
@@ -172,6 +180,17 @@ fn is_only(lexed: &Lexed<'_>, index: usize) -> bool {
     word_in(lexed, index, &["only"])
         && (opens || is_named(lexed, index + 1))
         && !index.checked_sub(1).is_some_and(|before| word_in(lexed, before, &["row", "rows"]))
+}
+
+/// `OPERATOR(pg_catalog.=) ANY`, as pg_dump writes it: the parser reads it only without the quantifier.
+fn is_spelled_out(lexed: &Lexed<'_>, index: usize) -> bool {
+    word_in(lexed, index, &["operator"])
+        && is_sign(lexed, index + 1, "(")
+        && word_in(lexed, index + 2, &["pg_catalog"])
+        && is_sign(lexed, index + 3, ".")
+        && ["=", "<>", "<", "<=", ">", ">="].iter().any(|sign| is_sign(lexed, index + 4, sign))
+        && is_sign(lexed, index + 5, ")")
+        && word_in(lexed, index + 6, &["any", "all", "some"])
 }
 
 /// `TABLE t` where a query may stand.

@@ -89,6 +89,12 @@ impl<'a> Lexed<'a> {
         Ok(Self { source, tokens: scanner.tokens, options })
     }
 
+    /// The text.
+    #[must_use]
+    pub fn source(&self) -> &'a [u8] {
+        self.source
+    }
+
     /// The tokens in order.
     #[must_use]
     pub fn tokens(&self) -> &[Token] {

@@ -139,13 +139,22 @@ pub(super) fn switches_encoding(tokens: Tokens<'_, '_>, range: core::ops::Range<
 
 /// Whether some `set_config` is called with a setting that is not a plain string.
 pub(super) fn computes_setting(tokens: Tokens<'_, '_>, mut range: core::ops::Range<usize>) -> bool {
-    range.any(|at| {
-        tokens.lexed.name(at).is_some_and(|name| name == "set_config")
-            && tokens.is_sign(at + 1, "(")
-            && !(matches!(tokens.kind(at + 2), Some(Kind::Text))
-                && tokens.is_sign(at + 3, ",")
-                && literal_if_encoding(tokens, at + 2))
-    })
+    !is_pg_dumps(tokens, range.clone())
+        && range.any(|at| {
+            tokens.lexed.name(at).is_some_and(|name| name == "set_config")
+                && tokens.is_sign(at + 1, "(")
+                && !(matches!(tokens.kind(at + 2), Some(Kind::Text))
+                    && tokens.is_sign(at + 3, ",")
+                    && literal_if_encoding(tokens, at + 2))
+        })
+}
+
+/// The one statement of pg_dump that takes a setting's name from a table: that name is in its WHERE, too.
+const PG_DUMPS: &[u8] = b"SELECT set_config(name, 'view, foreign-table', false) FROM pg_settings \
+WHERE name = 'restrict_nonsystem_relation_kind'";
+
+fn is_pg_dumps(tokens: Tokens<'_, '_>, range: core::ops::Range<usize>) -> bool {
+    tokens.lexed.source().get(tokens.bytes(&range)) == Some(PG_DUMPS)
 }
 
 /// For `client_encoding` the value has to be a plain string, too.

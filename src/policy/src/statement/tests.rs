@@ -474,3 +474,27 @@ fn a_function_in_from_is_no_relation() {
         assert_eq!((judgement.reach, judgement.relations().count()), (reach, relations), "{text}");
     }
 }
+
+#[test]
+fn pg_dump_may_set_what_it_names() {
+    let rules = rules(DDL);
+    let text = "SELECT set_config(name, 'view, foreign-table', false) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'";
+    assert_eq!(denial(&judged(&rules, text, None)), None);
+    let other = text.replace("restrict_nonsystem_relation_kind", "client_encoding");
+    assert_eq!(denial(&judged(&rules, &other, None)), Some("unparsed"));
+    assert_eq!(denial(&judged(&rules, &format!("{text} OR true"), None)), Some("unparsed"));
+}
+
+#[test]
+fn quantified_operators_are_read_however_they_are_spelled() {
+    let (rules, shop) = (rules(CARD), shop());
+    for text in [
+        "SELECT oid FROM pg_class c WHERE c.relkind OPERATOR(pg_catalog.=) ANY\n(array['r', 'S'])\n  AND true",
+        "SELECT id FROM orders WHERE id operator ( pg_catalog . <> ) all (array[1])",
+    ] {
+        let judgement = judged(&rules, text, Some(&shop));
+        assert_eq!((judgement.parts[0].read, judgement.reach), (Read::Tree, Reach::No), "{text}");
+    }
+    let masked = "SELECT 1 FROM orders WHERE total OPERATOR(pg_catalog.=) ANY (SELECT card FROM customers)";
+    assert!(matches!(judged(&rules, masked, Some(&shop)).reach, Reach::Yes(_)));
+}
