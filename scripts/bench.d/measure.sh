@@ -92,6 +92,29 @@ summary() { # CASE ROUND: CPU of each candidate in this round
         printf "%s %.2f µs  ", $3, ($7 + $8) * 1000 / $4 }' "$SAMPLES"
 }
 
+# Where Wiregate's cycles go in each case; its samples are no part of the figures.
+profiles() {
+    local case
+    need_command perf linux-perf
+    one_of wiregate "${CANDIDATES[@]}" || die '--profile wants the candidate wiregate'
+    mkdir -p "$OUT"
+    for case in "${CASES[@]}"; do
+        [ "$case" != idle5000 ] || continue
+        step "Profile of $case"
+        perf record -q -F 1999 -p "${PIDS[wiregate]}" -o "$WORK/perf.data" >"$WORK/perf.log" 2>&1 6>&- &
+        PIDS[perf]=$!
+        drive "$case" "${PORTS[wiregate]}" >"$WORK/profile.out" || warn "$case failed under perf"
+        # SIGTERM makes it write what it has.
+        end_process perf
+        {
+            echo "# $case through Wiregate: $(cat "$WORK/profile.out")"
+            perf report -i "$WORK/perf.data" --stdio --sort dso 2>/dev/null | grep -v '^#' | grep .
+            echo
+            perf report -i "$WORK/perf.data" --stdio --sort dso,symbol --percent-limit 0.4 2>/dev/null | sed 's| *-  *- *$||' | grep -v '^#' | grep .
+        } >"$OUT/profile-$case.txt" || warn "no profile of $case: $(tail -n 1 "$WORK/perf.log")"
+    done
+}
+
 # Memory is no matter of rounds: one fresh process each, its growth over many sessions.
 idle_sessions() {
     local candidate port
