@@ -31,6 +31,7 @@
 
 #![expect(unsafe_code, reason = "the kernel uses the memory of an operation after the call that queued it returned")]
 
+mod alarms;
 mod check;
 mod door;
 mod event;
@@ -60,6 +61,7 @@ pub use notifier::Notifier;
 pub use outgoing::Outgoing;
 pub use pool::Chunk;
 
+use alarms::Alarms;
 use event::Counters;
 use files::FileOperations;
 use listeners::Listener;
@@ -102,6 +104,7 @@ pub struct Ring {
     listeners: Table<Listener>,
     files: FileOperations,
     mailbox: Mailbox,
+    alarms: Alarms,
     /// Sockets whose receive ended because no buffer was free, in the order in which they are armed again.
     starved: VecDeque<Id>,
     /// Those of them that had not received a byte since they were armed: they go first.

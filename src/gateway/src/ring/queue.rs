@@ -20,6 +20,7 @@ use super::pool::{BUFFER_GROUP, Pool};
 #[repr(u32)]
 pub(super) enum Kind {
     Accept = 1,
+    Alarm = 9,
     Cancel = 2,
     Connect = 3,
     Mailbox = 4,
@@ -47,6 +48,7 @@ impl Kind {
             6 => Self::Send,
             7 => Self::Sync,
             8 => Self::Write,
+            9 => Self::Alarm,
             _ => return None,
         };
         Some((kind, index))
@@ -233,6 +235,11 @@ impl Queue {
     pub(super) fn close(&mut self) {
         self.cancel_all();
         self.closed = true;
+    }
+
+    /// Whether nothing more is taken.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// Whether the kernel holds nothing of ours.

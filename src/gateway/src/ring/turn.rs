@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::Ring;
+use super::alarms::Alarms;
 use io_uring::cqueue;
 
 use super::event::{Counters, Event, RingConfig, RingError, RingStats, Wait};
@@ -43,6 +44,7 @@ impl Ring {
             listeners: Table::new(),
             files: Table::new(),
             mailbox,
+            alarms: Alarms::new(),
             starved: VecDeque::new(),
             unfed: Vec::new(),
             spare_vectors: Vec::new(),
@@ -70,6 +72,10 @@ impl Ring {
         let stuck = !self.starved.is_empty() && !self.silent.is_empty();
         let wait = if self.answers.is_empty() && !stuck { wait } else { Wait::Poll };
         events.append(&mut self.answers);
+        let wait = match wait {
+            Wait::Until(deadline) if self.alarms.arm(&mut self.queue, deadline) => Wait::Forever,
+            other => other,
+        };
         let mut result = self.queue.turn(wait);
         let mut completions = std::mem::take(&mut self.completions);
         self.queue.take_completions(&mut completions);
@@ -103,6 +109,7 @@ impl Ring {
             let (result, flags) = (completion.result(), completion.flags());
             match Kind::of(completion.user_data()) {
                 Some((Kind::Accept, index)) => self.accept_completed(index, result, flags, events),
+                Some((Kind::Alarm, index)) => self.alarms.completed(index),
                 Some((Kind::Connect, index)) => self.connect_completed(index, result, events),
                 Some((Kind::Mailbox, _)) => self.mailbox_completed(flags, events),
                 Some((Kind::Receive, index)) => self.receive_completed(index, result, flags, events),
