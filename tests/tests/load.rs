@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 const SLOW: usize = 1000;
 
-/// What the gateway may hold for one client that does not read: its backlog's limit and the kernel's share of
-/// nothing, since socket buffers are not resident memory of the process.
+/// What the gateway may hold for one client that does not read, over all of them: the limit of its backlog
+/// (256 KiB), as much again on its way there, and the session. Socket buffers are the kernel's and do not count.
 const KIB_FOR_EACH: u64 = 600;
 
 fn transactions_per_second(server: &Server, gateway: &Gateway, seconds: u32) -> f64 {
@@ -54,9 +54,10 @@ fn a_thousand_clients_that_stop_reading_harm_nobody() {
     settle(&gateway);
     let beside = transactions_per_second(&server, &gateway, seconds);
     let held = gateway.resident_kib().saturating_sub(before);
-    assert!(held < KIB_FOR_EACH * SLOW as u64, "{held} KiB for {SLOW} clients");
+    println!("{held} KiB held; {beside:.0} transactions a second beside them, {alone:.0} alone");
     // The server's own thousand processes and the kernel's full buffers take their share of two cores.
     assert!(beside > alone * 0.6, "{beside:.0} transactions a second beside them, {alone:.0} alone");
+    assert!(held < KIB_FOR_EACH * SLOW as u64, "{held} KiB for {SLOW} clients");
 
     // A reader that wakes gets all of it.
     let mut slow = slow;
