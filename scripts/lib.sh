@@ -64,6 +64,18 @@ progress() {
 
 package_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
+# apt-get, which may find that a fresh machine's own first update has its lock: it waits for `install`, but not
+# for `update`.
+apt_get() {
+    local status try
+    for try in 1 2 3 4 5 6; do
+        status=0
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 "$@" || status=$?
+        [ "$status" -eq 100 ] && [ "$1" = update ] && [ "$try" -lt 6 ] || return "$status"
+        sleep 10
+    done
+}
+
 install_packages() {
     # Debian starts a service when its package arrives; a test machine did not ask for that. An
     # administrator's own policy-rc.d is respected.
@@ -74,9 +86,9 @@ install_packages() {
         ours=yes
     fi
     local status=0
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q || status=$?
+    apt_get update -q || status=$?
     if [ "$status" -eq 0 ]; then
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" || status=$?
+        apt_get install -y -q --no-install-recommends "$@" || status=$?
     fi
     [ -z "$ours" ] || as_root rm -f "$guard"
     return "$status"
