@@ -141,7 +141,7 @@ need_rust() {
     version_at_least "$version" "$MINIMUM_RUST" || die "Rust $version is too old: Wiregate needs $MINIMUM_RUST or newer (rustup update)"
 }
 
-# PostgreSQL refuses to run as root. Root lends its servers to a system user; anybody else runs them alone.
+# The servers refuse to run as root. Root lends its servers to a system user; anybody else runs them alone.
 server_user() {
     if [ "$(id -u)" -ne 0 ]; then
         id -un

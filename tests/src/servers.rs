@@ -9,14 +9,25 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// A running PostgreSQL.
+/// Whose protocol and SQL a server speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// MariaDB.
+    MariaDb,
+    /// MySQL.
+    MySql,
+    /// PostgreSQL.
+    Postgres,
+}
+
+/// A running server.
 #[derive(Clone, Debug)]
 pub struct Server {
     /// The name for `scripts/servers`, such as `pg15`.
     pub name: String,
     /// Its port on 127.0.0.1.
     pub port: u16,
-    /// Process id of its postmaster.
+    /// Its process id; PostgreSQL's is the postmaster's.
     pub pid: u32,
     /// Folder of its client programs.
     pub bin: PathBuf,
@@ -24,6 +35,8 @@ pub struct Server {
     pub socket_dir: PathBuf,
     /// Where the certificates lie: `ca.crt`, `other-ca.crt`, `gateway.crt`, `gateway.key`, `gateway-2.…`.
     pub tls_dir: PathBuf,
+    /// Its administrator's socket as its own programs see it; MySQL and MariaDB only.
+    socket: String,
     /// Words before a client program of this server: how to enter the tree that it is installed in.
     run: Vec<String>,
     /// The authority's certificate as those programs see it.
@@ -58,13 +71,24 @@ impl Server {
             pid: of("PID").parse().expect("scripts/servers env names a process"),
             bin: of("BIN").into(),
             socket_dir: of("SOCKET_DIR").into(),
+            socket: of("SOCKET"),
             ca_for_programs: if inside.is_empty() { tls_dir.join("ca.crt") } else { inside.into() },
             tls_dir,
             run: of("RUN").split_whitespace().map(str::to_owned).collect(),
         })
     }
 
-    /// One of this server's client programs (`psql`, `pg_dump`, …), ready for arguments.
+    /// Whose protocol it speaks.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        match self.name.split('-').next() {
+            Some("mariadb") => Family::MariaDb,
+            Some("mysql97") => Family::MySql,
+            _ => Family::Postgres,
+        }
+    }
+
+    /// One of this server's client programs (`psql`, `mariadb-dump`, …), ready for arguments.
     #[must_use]
     pub fn program(&self, name: &str) -> Command {
         let path = self.bin.join(name);
@@ -80,6 +104,40 @@ impl Server {
         command
     }
 
+    /// Its command line client (`mariadb` or `mysql`), ready for arguments.
+    #[must_use]
+    pub fn command_line(&self, endpoint: &Endpoint) -> Command {
+        let mut command = self.program(if self.family() == Family::MariaDb { "mariadb" } else { "mysql" });
+        command
+            .args(self.options(endpoint))
+            .args(["--batch", "--default-character-set=utf8mb4"])
+            .arg(&endpoint.database);
+        command
+    }
+
+    /// Options with which the client programs of MariaDB and MySQL reach an endpoint. The database is not
+    /// among them.
+    #[must_use]
+    pub fn options(&self, endpoint: &Endpoint) -> Vec<String> {
+        let mut options = vec![
+            "--no-defaults".to_owned(),
+            "--protocol=tcp".to_owned(),
+            "--host=127.0.0.1".to_owned(),
+            format!("--port={}", endpoint.port),
+            format!("--user={}", endpoint.user),
+            format!("--password={}", endpoint.password),
+        ];
+        let ca = self.ca_for_programs.display();
+        match (self.family(), endpoint.tls) {
+            (Family::MariaDb, true) => options.extend([format!("--ssl-ca={ca}"), "--ssl-verify-server-cert".into()]),
+            (Family::MariaDb, false) => options.push("--skip-ssl".into()),
+            (_, true) => options.extend([format!("--ssl-ca={ca}"), "--ssl-mode=VERIFY_CA".into()]),
+            // Where the password travels without TLS, the server's RSA key hides it.
+            (_, false) => options.extend(["--ssl-mode=DISABLED".into(), "--get-server-public-key".into()]),
+        }
+        options
+    }
+
     /// A libpq connection string that the programs of [`Self::program`] understand.
     #[must_use]
     pub fn dsn(&self, endpoint: &Endpoint) -> String {
@@ -92,12 +150,19 @@ impl Server {
         Endpoint::new(self.port, user, tls, self.tls_dir.join("ca.crt"))
     }
 
-    /// Runs SQL as the superuser, past every gateway, and returns psql's unaligned output.
+    /// Runs SQL as the superuser, past every gateway, and returns the rows: unaligned from PostgreSQL, with tabs
+    /// from MySQL and MariaDB.
     ///
     /// # Panics
     /// When the SQL fails.
     #[must_use]
     pub fn admin(&self, database: &str, sql: &str) -> String {
+        if self.family() != Family::Postgres {
+            let mut client = self.program(if self.family() == Family::MariaDb { "mariadb" } else { "mysql" });
+            client.args(["--no-defaults", "--batch", "--skip-column-names", "--default-character-set=utf8mb4"]);
+            client.arg("--user=root").arg(format!("--socket={}", self.socket)).args(["--execute", sql, database]);
+            return program::run(&mut client, Duration::from_secs(60)).expect_success().stdout.trim_end().to_owned();
+        }
         let mut psql = Command::new("psql");
         psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database, "-c", sql]);
         psql.arg("-h").arg(&self.socket_dir).arg("-p").arg(self.port.to_string());
@@ -112,6 +177,12 @@ impl Server {
     pub fn private_database(&self, purpose: &str) -> PrivateDatabase<'_> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("t_{purpose}_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        if self.family() != Family::Postgres {
+            let _ = self.admin("mysql", &format!("DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name}"));
+            let shop = std::fs::read_to_string(root().join("scripts/shop-mysql.sql")).expect("the shop");
+            let _ = self.admin(&name, &shop);
+            return PrivateDatabase { server: self, name };
+        }
         let _ = self.admin("postgres", &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         let _ = self.admin("postgres", &format!("CREATE DATABASE {name} OWNER app TEMPLATE shop_template"));
         PrivateDatabase { server: self, name }
@@ -128,8 +199,13 @@ pub struct PrivateDatabase<'a> {
 
 impl Drop for PrivateDatabase<'_> {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
+        if std::thread::panicking() {
+            return;
+        }
+        if self.server.family() == Family::Postgres {
             let _ = self.server.admin("postgres", &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        } else {
+            let _ = self.server.admin("mysql", &format!("DROP DATABASE IF EXISTS {}", self.name));
         }
     }
 }
@@ -139,7 +215,7 @@ impl Drop for PrivateDatabase<'_> {
 pub struct Endpoint {
     /// Port on 127.0.0.1.
     pub port: u16,
-    /// The user; by the rule of `scripts/roles.sql` the password is the name followed by `-secret`.
+    /// The user; by the rule of `scripts/roles*.sql` the password is the name followed by `-secret`.
     pub user: String,
     /// The password.
     pub password: String,
