@@ -16,7 +16,7 @@ pub struct RingConfig {
     pub entries: u32,
     /// Receive buffers; a power of two, at most 32768.
     pub buffers: u16,
-    /// Bytes of one receive buffer, at least 64 and at most 1 GiB.
+    /// Bytes of one receive buffer, at least 64 and at most 256 MiB.
     pub buffer_bytes: u32,
 }
 

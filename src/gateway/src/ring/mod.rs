@@ -109,6 +109,8 @@ pub struct Ring {
     starved: VecDeque<Id>,
     /// Those of them that had not received a byte since they were armed: they go first.
     unfed: Vec<Id>,
+    /// Whether the kernel ends a multishot receive after a number of bytes, as far as is known.
+    limits_receives: bool,
     /// Sends that report only failure, in the order in which they were queued.
     silent: VecDeque<Silent>,
     /// Memory of vectored sends, kept for the next one.

@@ -27,6 +27,8 @@ pub(super) const BUFFER_GROUP: u16 = 0;
 /// Buffers the kernel accepts in one ring.
 const BUFFERS_MAX: u16 = 32_768;
 
+const _: () = assert!((1_u64 << 28) * (super::receive::BURST as u64) <= u32::MAX as u64);
+
 /// The kernel's `struct io_uring_buf`. In entry 0, `tail` is the tail of the whole ring; in the others it
 /// is reserved and never touched.
 #[repr(C)]
@@ -59,8 +61,8 @@ impl Pool {
         if !config.buffers.is_power_of_two() || config.buffers > BUFFERS_MAX {
             return Err(RingError::Config("`buffers` must be a power of two and at most 32768"));
         }
-        if !(64..=1 << 30).contains(&config.buffer_bytes) {
-            return Err(RingError::Config("`buffer_bytes` must be between 64 and 1 GiB"));
+        if !(64..=1 << 28).contains(&config.buffer_bytes) {
+            return Err(RingError::Config("`buffer_bytes` must be between 64 and 256 MiB"));
         }
         let bytes =
             usize::try_from(config.buffer_bytes).map_err(|_| RingError::Config("`buffer_bytes` is too large"))?;
@@ -90,6 +92,10 @@ impl Pool {
 
     pub(super) fn total(&self) -> u16 {
         self.buffers
+    }
+
+    pub(super) fn buffer_bytes(&self) -> u32 {
+        self.buffer_bytes
     }
 
     /// Buffers that no chunk holds.
@@ -222,7 +228,7 @@ mod tests {
     #[test]
     fn sizes_that_the_kernel_refuses_are_refused_first() {
         let config = |buffers, buffer_bytes| RingConfig { entries: 8, buffers, buffer_bytes };
-        for bad in [config(0, 4096), config(3, 4096), config(4, 63), config(4, (1 << 30) + 1)] {
+        for bad in [config(0, 4096), config(3, 4096), config(4, 63), config(4, (1 << 28) + 1)] {
             assert!(matches!(Pool::new(&bad), Err(RingError::Config(_))), "{bad:?}");
         }
     }

@@ -1,5 +1,10 @@
 //! Receiving: one multishot receive for each socket, filling buffers of the pool.
 //!
+//! A multishot receive takes up to 32 buffers of one socket before anybody here sees the first of them
+//! (`MULTISHOT_MAX_RETRY`), which is too much to hold for a session whose reader is slow. So each is armed for
+//! [`BURST`] buffers' worth of bytes (`optlen`, Linux 6.17) and armed again when it has delivered them. Older
+//! kernels refuse that; there each receive is one of a single shot, at the price of an entry a message.
+//!
 //! ```text
 //!            start                   stop                 last completion
 //!   Idle ------------> Armed -----------------> Stopping -----------------> Idle, or Armed if started again
@@ -13,12 +18,16 @@
 
 use std::io;
 
-use io_uring::{cqueue, opcode};
+use io_uring::{cqueue, opcode, squeue};
 
 use super::event::{Event, ReceiveEnd};
 use super::pool::{BUFFER_GROUP, Pool};
 use super::queue::Kind;
 use super::{Ring, SocketId};
+
+/// Buffers that one armed receive may fill: as much as the owner of a slow session gets beyond what it wanted.
+/// A bulk stream costs an entry for each so many buffers; with 4 of 64 KiB that is one in 256 KiB.
+pub(super) const BURST: u32 = 4;
 
 /// Where the receive of a socket is; see the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +137,12 @@ impl Ring {
                 self.arm_receive(index);
             }
             Ending::Again => {}
+            Ending::Refused(_) if socket.limited => {
+                self.limits_receives = false;
+                if socket.receive_wanted {
+                    self.arm_receive(index);
+                }
+            }
             Ending::Starved => {
                 self.counters.enobufs += 1;
                 if socket.receive_wanted {
@@ -139,7 +154,7 @@ impl Ring {
                     }
                 }
             }
-            Ending::End(end) => {
+            Ending::End(end) | Ending::Refused(end) => {
                 socket.receive_wanted = false;
                 events.push(Event::ReceiveEnded { socket: socket_id, end });
             }
@@ -151,17 +166,37 @@ impl Ring {
         debug_assert!(!socket.receive.is_in_flight());
         socket.receive = Receive::Armed;
         socket.fed = false;
-        let entry = opcode::RecvMulti::new(socket.fd(), BUFFER_GROUP).build().user_data(Kind::Receive.tag(index));
+        socket.limited = self.limits_receives;
+        let entry = if socket.limited {
+            limited(opcode::RecvMulti::new(socket.fd(), BUFFER_GROUP).build(), self.pool.buffer_bytes() * BURST)
+        } else {
+            let entry = opcode::Recv::new(socket.fd(), std::ptr::null_mut(), self.pool.buffer_bytes());
+            entry.buf_group(BUFFER_GROUP).build().flags(squeue::Flags::BUFFER_SELECT)
+        };
+        let entry = entry.user_data(Kind::Receive.tag(index));
         // SAFETY: the entry names no memory but the pool's, which stays while the ring does and whose
         // buffers are given out only after a completion named them.
         unsafe { self.queue.push(entry) };
     }
 }
 
+/// Sets how many bytes a multishot receive may deliver in all: `optlen` of `struct io_uring_sqe`, for which the
+/// `io-uring` crate has no setter.
+fn limited(mut entry: squeue::Entry, bytes: u32) -> squeue::Entry {
+    const OPTLEN: usize = 44;
+    const _: () = assert!(size_of::<squeue::Entry>() == 64);
+    // SAFETY: the entry is the kernel's structure of 64 bytes (`repr(C)` around it), in which a `u32` of this name
+    // lies at this offset, in a union of integers.
+    unsafe { (&raw mut entry).cast::<u8>().add(OPTLEN).cast::<u32>().write(bytes) };
+    entry
+}
+
 /// What the last completion of a receive means.
 enum Ending {
     Again,
     End(ReceiveEnd),
+    /// The kernel does not know something of the entry.
+    Refused(ReceiveEnd),
     Starved,
 }
 
@@ -173,7 +208,10 @@ impl Ending {
             _ => match -result {
                 libc::ENOBUFS => Self::Starved,
                 libc::ECANCELED | libc::EINTR | libc::EAGAIN => Self::Again,
-                error => Self::End(ReceiveEnd::Error(io::Error::from_raw_os_error(error))),
+                error => {
+                    let end = ReceiveEnd::Error(io::Error::from_raw_os_error(error));
+                    if error == libc::EINVAL { Self::Refused(end) } else { Self::End(end) }
+                }
             },
         }
     }

@@ -25,6 +25,8 @@ pub(super) struct Socket {
     pub(super) receive_wanted: bool,
     /// Whether a byte was received since the receive was armed.
     pub(super) fed: bool,
+    /// Whether the receive was armed for a bounded number of bytes.
+    pub(super) limited: bool,
     pub(super) transmission: Option<Transmission>,
     /// The address of a connect in flight.
     connect: Option<Box<SockAddr>>,
@@ -49,6 +51,7 @@ impl Ring {
             receive: Receive::Idle,
             receive_wanted: false,
             fed: false,
+            limited: false,
             transmission: None,
             connect: None,
             closing: false,

@@ -47,6 +47,7 @@ impl Ring {
             alarms: Alarms::new(),
             starved: VecDeque::new(),
             unfed: Vec::new(),
+            limits_receives: true,
             spare_vectors: Vec::new(),
             silent: VecDeque::new(),
             answers: Vec::new(),

@@ -319,3 +319,30 @@ fn chunks_can_be_changed_in_place_and_outlive_the_ring() {
     drop(rig);
     assert_eq!(&*chunk, b"******");
 }
+
+#[test]
+fn one_receive_delivers_a_bounded_burst_whatever_has_come() {
+    for limits_receives in [true, false] {
+        let mut rig = Rig::new(64, 1024);
+        rig.ring.limits_receives = limits_receives;
+        let (ours, mut theirs) = tcp_pair();
+        let bytes = pattern(3, 50 * 1024);
+        theirs.write_all(&bytes).unwrap();
+        drop(theirs);
+        let socket = rig.ring.adopt(ours);
+        rig.ring.start_receive(socket);
+        rig.turn(Duration::from_millis(100));
+        let burst: usize = rig
+            .pending
+            .iter()
+            .map(|event| if let Event::Received { chunk, .. } = event { chunk.len() } else { 0 })
+            .sum();
+        assert!(
+            (1024..=1024 * usize::try_from(super::super::receive::BURST).unwrap()).contains(&burst),
+            "{burst} bytes in one turn"
+        );
+        assert_same(&rig.receive_all(socket), &bytes);
+        rig.ring.close(socket);
+        rig.finish();
+    }
+}
