@@ -4,6 +4,7 @@
 //! only in [`Guard::judge`] and [`Guard::rejudge`], that is, between statements.
 
 mod report;
+mod settings;
 mod statement;
 
 use std::rc::Rc;
@@ -13,6 +14,7 @@ use policy::catalogue::CatalogueBuilder;
 use policy::decide::Readable;
 use policy::mask::{MaskCounts, RowMask};
 use policy::snapshot::Snapshot;
+use policy::statement::kind::{Kind, KindSet};
 use policy::statement::{ClientEncoding, Judgement, SqlContext};
 use wire::guard::{
     Carrier, CellOutcome, CopyPlan, CopyShape, Denial, ErrorTreatment, Guard, Judged, Outcome, Parameter, RowPlan,
@@ -21,6 +23,8 @@ use wire::guard::{
 use wire::value::Column;
 
 pub(crate) use self::report::Execution;
+use self::settings::{Answer, Settings};
+use self::statement::Base;
 pub(crate) use self::statement::Statement;
 use crate::catalogues::Loaded;
 use crate::facts::{SessionFacts, Totals};
@@ -29,6 +33,21 @@ use crate::relay::End;
 use crate::shard::Shard;
 use crate::tls::TlsStream;
 use crate::verdicts::ContextKey;
+
+/// An answer of the server to [`Guard::catalogue_query`] that is coming in.
+#[derive(Default)]
+struct Loading {
+    /// Where the catalogue was asked for.
+    catalogue: Option<Box<CatalogueBuilder>>,
+    settings: Answer,
+}
+
+impl Loading {
+    /// Results that come before those about settings.
+    fn catalogue_results(&self) -> usize {
+        if self.catalogue.is_some() { policy::catalogue::RESULTS } else { 0 }
+    }
+}
 
 /// The policy and the audit of one session.
 pub(crate) struct SessionGuard {
@@ -45,7 +64,11 @@ pub(crate) struct SessionGuard {
     catalogues_seen: u64,
     /// Whether a result named a relation that the catalogue does not know.
     catalogue_stale: bool,
-    loading: Option<Box<CatalogueBuilder>>,
+    loading: Option<Loading>,
+    /// What of `context` the server was asked for.
+    settings: Settings,
+    /// Whether the next question to the server is about the catalogue, not only about settings.
+    catalogue_asked: bool,
     /// Whether a statement that may change relations ran in the transaction that is open.
     changes_schema: bool,
     /// The listener's count of schema changes when `loading` began.
@@ -69,6 +92,8 @@ impl SessionGuard {
             catalogues_seen: 0,
             catalogue_stale: false,
             loading: None,
+            settings: Settings::default(),
+            catalogue_asked: false,
             changes_schema: false,
             loading_epoch: 0,
             counts: MaskCounts::default(),
@@ -139,7 +164,7 @@ impl SessionGuard {
         let key = ContextKey {
             rules: self.facts.rules.key(),
             catalogue: self.catalogue.as_ref().map_or(0, |loaded| loaded.number),
-            settings: self.context,
+            settings: self.context.clone(),
         };
         let number = self.shard.contexts.borrow_mut().number(key);
         self.cache_context = Some(number);
@@ -177,22 +202,42 @@ impl SessionGuard {
         let rules = Arc::clone(&self.facts.rules);
         let possible = text.catalogue_possible && rules.needs_catalogue();
         if possible && (self.schema_changed() || self.catalogue_wanted() && self.may_load_catalogue()) {
-            return Judged::CatalogueNeeded;
+            return self.ask(true);
         }
         let context = self.cache_context();
         let known = self.shard.verdicts.borrow_mut().find(context, text.sql);
         if let Some(statement) = known {
+            if statement.wants_search_path() && possible && self.settings.may_ask() {
+                return self.ask(false);
+            }
             return self.ruled(statement);
         }
         let judgement = self.judgement(text);
         if judgement.catalogue_wanted && possible && self.may_load_catalogue() {
-            return Judged::CatalogueNeeded;
+            return self.ask(true);
         }
-        let statement = Rc::new(Statement::new(text, judgement, rules, self.generation, self.catalogue.clone()));
+        if judgement.search_path_wanted && possible && self.settings.may_ask() {
+            return self.ask(false);
+        }
+        let base = Base { rules, catalogue: self.catalogue.clone(), context };
+        let statement = Rc::new(Statement::new(text, judgement, base));
         if text.total_bytes == text.sql.len() {
             self.shard.verdicts.borrow_mut().insert(context, &statement);
         }
         self.ruled(statement)
+    }
+
+    /// Has the server asked about this session's settings, and about the catalogue where that is wanted.
+    fn ask(&mut self, catalogue: bool) -> Judged<Rc<Statement>> {
+        self.catalogue_asked = catalogue;
+        Judged::CatalogueNeeded
+    }
+
+    /// Path and role became unknown.
+    fn forgot_settings(&mut self, forgotten: bool) {
+        if forgotten {
+            self.cache_context = None;
+        }
     }
 
     fn judgement(&self, text: &StatementText<'_>) -> Judgement {
@@ -229,7 +274,8 @@ impl SessionGuard {
             message: "the audit log cannot be written, and no statement runs without a record".into(),
             hint: Some("The operator of Wiregate finds the cause in its log.".into()),
         };
-        let statement = Rc::new(Statement::refused(text, denial, rules, self.generation));
+        let base = Base { rules, catalogue: None, context: self.cache_context() };
+        let statement = Rc::new(Statement::refused(text, denial, base));
         self.ruled(statement)
     }
 }
@@ -245,8 +291,7 @@ impl Guard for SessionGuard {
 
     fn rejudge(&mut self, statement: &Self::Statement, catalogue_possible: bool) -> Option<Judged<Self::Statement>> {
         self.refresh();
-        let known = statement.catalogue_number() == self.catalogue.as_ref().map_or(0, |loaded| loaded.number);
-        let same = statement.generation() == self.generation && (known || !self.facts.rules.needs_catalogue());
+        let same = statement.context() == self.cache_context();
         if same && !self.catalogue_in_doubt() && self.shard.audit.borrow().accepts() {
             return None;
         }
@@ -272,8 +317,9 @@ impl Guard for SessionGuard {
             return self.refuse_unrecorded(&text);
         }
         let judgement = policy::statement::judge_function_call(&self.facts.rules, function);
-        let rules = Arc::clone(&self.facts.rules);
-        let statement = Rc::new(Statement::new(&text, judgement, rules, self.generation, None));
+        let (rules, context) = (Arc::clone(&self.facts.rules), self.cache_context());
+        let base = Base { rules, catalogue: None, context };
+        let statement = Rc::new(Statement::new(&text, judgement, base));
         self.ruled(statement)
     }
 
@@ -284,6 +330,9 @@ impl Guard for SessionGuard {
             self.changes_schema = true;
             self.shard.schema_changed(self.facts.listener);
         }
+        let rolls_back = statement.kinds().meets(KindSet::of(Kind::ROLLBACK));
+        let forgotten = self.settings.statement_sent(statement.changes_settings(), rolls_back, &mut self.context);
+        self.forgot_settings(forgotten);
         let now_ns = self.shard.clock.now_ns();
         Execution::new(statement, parameters, self.totals.statements, self.shard.turn_ns.get(), now_ns)
     }
@@ -300,6 +349,8 @@ impl Guard for SessionGuard {
         if std::mem::take(&mut self.changes_schema) {
             self.shard.schema_changed(self.facts.listener);
         }
+        let forgotten = self.settings.transaction_ended(&mut self.context);
+        self.forgot_settings(forgotten);
     }
 
     fn wants_columns(&self, statement: &Self::Statement) -> bool {
@@ -351,11 +402,13 @@ impl Guard for SessionGuard {
     }
 
     fn parameter_status(&mut self, name: &[u8], value: &[u8]) {
-        let mut context = self.context;
+        let mut context = self.context.clone();
         if name == b"standard_conforming_strings" {
             context.standard_conforming_strings = value == b"on";
         } else if name == b"client_encoding" {
             context.encoding = ClientEncoding::named(value);
+        } else if [&b"search_path"[..], b"session_authorization", b"is_superuser"].contains(&name) {
+            self.settings.forget(&mut context);
         }
         if context != self.context {
             self.context = context;
@@ -368,23 +421,33 @@ impl Guard for SessionGuard {
     }
 
     fn catalogue_query(&mut self) -> String {
-        self.loading = Some(Box::default());
+        let catalogue = std::mem::take(&mut self.catalogue_asked);
         self.loading_epoch = self.shard.schema_epoch(self.facts.listener);
-        policy::catalogue::QUERY.to_owned()
+        self.settings.ask();
+        self.loading = Some(Loading { catalogue: catalogue.then(Box::default), settings: Answer::default() });
+        let settings = policy::statement::settings::QUERY;
+        if catalogue { format!("{}{settings}", policy::catalogue::QUERY) } else { settings.to_owned() }
     }
 
     fn catalogue_row(&mut self, result: usize, cells: &[Option<&[u8]>]) {
-        if let Some(loading) = self.loading.as_mut() {
-            loading.row(result, cells);
+        let Some(loading) = self.loading.as_mut() else { return };
+        match (result.checked_sub(loading.catalogue_results()), &mut loading.catalogue) {
+            (Some(result), _) => loading.settings.row(result, cells),
+            (None, Some(catalogue)) => catalogue.row(result, cells),
+            (None, None) => {}
         }
     }
 
     fn catalogue_done(&mut self, succeeded: bool) {
-        let loading = self.loading.take().unwrap_or_default();
-        let catalogue = if succeeded { loading.finish().ok() } else { None };
+        let Loading { catalogue, settings } = self.loading.take().unwrap_or_default();
+        if succeeded {
+            Settings::learn(settings, &mut self.context);
+            self.cache_context = None;
+        }
+        let Some(builder) = catalogue else { return };
         self.shard.metrics.borrow_mut().catalogue_loads += 1;
         self.catalogue_stale = false;
-        let Some(catalogue) = catalogue else {
+        let Some(catalogue) = Some(builder).filter(|_| succeeded).and_then(|builder| builder.finish().ok()) else {
             self.shard.metrics.borrow_mut().catalogue_failures += 1;
             tracing::warn!(session = %self.facts.session,
                 "the catalogue could not be read; results of this user are masked where their origin is not known");

@@ -27,6 +27,16 @@ struct Planned {
     plan: RowPlan<Rc<RowMask>>,
 }
 
+/// What a statement was judged with.
+pub(super) struct Base {
+    /// The user's rules.
+    pub(super) rules: Arc<UserRules>,
+    /// The catalogue, where there was one.
+    pub(super) catalogue: Option<Loaded>,
+    /// The number of all this, and of the session's settings, in the verdict cache.
+    pub(super) context: u32,
+}
+
 /// A statement and what was decided about it.
 pub(crate) struct Statement {
     text: Box<[u8]>,
@@ -34,21 +44,13 @@ pub(crate) struct Statement {
     judgement: Judgement,
     verdict: Verdict,
     summary: Summary,
-    rules: Arc<UserRules>,
-    generation: u64,
-    catalogue: Option<Loaded>,
+    base: Base,
     plans: RefCell<Vec<Planned>>,
 }
 
 impl Statement {
     /// A statement as the policy judged it.
-    pub(super) fn new(
-        text: &StatementText<'_>,
-        judgement: Judgement,
-        rules: Arc<UserRules>,
-        generation: u64,
-        catalogue: Option<Loaded>,
-    ) -> Self {
+    pub(super) fn new(text: &StatementText<'_>, judgement: Judgement, base: Base) -> Self {
         let verdict = match &judgement.ruling {
             Ruling::Allow => Verdict::Allow,
             Ruling::Deny(refusal) => Verdict::Deny(refusal.denial.clone()),
@@ -60,16 +62,14 @@ impl Statement {
             judgement,
             verdict,
             summary,
-            rules,
-            generation,
-            catalogue,
+            base,
             plans: RefCell::new(Vec::new()),
         }
     }
 
     /// A statement that is refused without a look at it.
-    pub(super) fn refused(text: &StatementText<'_>, denial: Denial, rules: Arc<UserRules>, generation: u64) -> Self {
-        let judgement = policy::statement::judge_unread(&rules, "it was not looked at", text.total_bytes);
+    pub(super) fn refused(text: &StatementText<'_>, denial: Denial, base: Base) -> Self {
+        let judgement = policy::statement::judge_unread(&base.rules, "it was not looked at", text.total_bytes);
         let verdict = Verdict::Deny(denial);
         let summary = summarize(text, &judgement, &verdict);
         Self {
@@ -78,9 +78,7 @@ impl Statement {
             judgement,
             verdict,
             summary,
-            rules,
-            generation,
-            catalogue: None,
+            base,
             plans: RefCell::new(Vec::new()),
         }
     }
@@ -122,17 +120,27 @@ impl Statement {
 
     /// The rules that it was judged under.
     pub(super) fn rules(&self) -> &UserRules {
-        &self.rules
+        &self.base.rules
     }
 
-    /// Generation of the policy that it was judged under.
-    pub(super) fn generation(&self) -> u64 {
-        self.generation
+    /// The number of what it was judged with: rules, catalogue and settings.
+    pub(super) fn context(&self) -> u32 {
+        self.base.context
     }
 
-    /// Number of the catalogue that it was judged with, 0 for none.
-    pub(super) fn catalogue_number(&self) -> u64 {
-        self.catalogue.as_ref().map_or(0, |loaded| loaded.number)
+    /// What its statements do.
+    pub(super) fn kinds(&self) -> KindSet {
+        self.judgement.kinds()
+    }
+
+    /// Whether it would be judged more exactly if the search path were known.
+    pub(super) fn wants_search_path(&self) -> bool {
+        self.judgement.search_path_wanted
+    }
+
+    /// Whether role or search path may be others once it ran.
+    pub(super) fn changes_settings(&self) -> bool {
+        self.judgement.changes_settings
     }
 
     /// Whether a bind parameter compares with a masked column; `index` counts from 0.
@@ -157,25 +165,26 @@ impl Statement {
 
     /// What a client may read of an error with this SQLSTATE.
     pub(super) fn readable(&self, sqlstate: [u8; 5]) -> Readable {
-        policy::decide::readable(&self.rules, Some(&self.judgement), sqlstate)
+        policy::decide::readable(&self.base.rules, Some(&self.judgement), sqlstate)
     }
 
     fn catalogue(&self, in_doubt: bool) -> Option<&Catalogue> {
-        self.catalogue.as_ref().filter(|_| !in_doubt).map(|loaded| &*loaded.catalogue)
+        self.base.catalogue.as_ref().filter(|_| !in_doubt).map(|loaded| &*loaded.catalogue)
     }
 
     /// What is to happen to the rows under a description, and whether the result names a relation that the
     /// catalogue does not know. Where the catalogue is in doubt, no origin is known.
     pub(super) fn plan_rows(&self, part: u32, columns: &[Column], in_doubt: bool) -> (RowPlan<Rc<RowMask>>, bool) {
         if in_doubt {
-            let decision = policy::decide::plan_rows(&self.rules, &self.judgement, part, columns, None);
+            let decision = policy::decide::plan_rows(&self.base.rules, &self.judgement, part, columns, None);
             return (decision.mask.map_or(RowPlan::Forward, |mask| RowPlan::Mask(Rc::new(mask))), true);
         }
         let mut plans = self.plans.borrow_mut();
         if let Some(known) = plans.iter().find(|known| known.part == part && *known.columns == *columns) {
             return (known.plan.clone(), false);
         }
-        let decision = policy::decide::plan_rows(&self.rules, &self.judgement, part, columns, self.catalogue(false));
+        let decision =
+            policy::decide::plan_rows(&self.base.rules, &self.judgement, part, columns, self.catalogue(false));
         let plan = decision.mask.map_or(RowPlan::Forward, |mask| RowPlan::Mask(Rc::new(mask)));
         // A plan made without knowing a relation is made again when the catalogue has been read.
         if !decision.catalogue_stale {
@@ -191,7 +200,7 @@ impl Statement {
     /// not know.
     pub(super) fn plan_copy(&self, part: u32, shape: CopyShape, in_doubt: bool) -> (CopyPlan<Rc<RowMask>>, bool) {
         let (decision, stale) =
-            policy::decide::plan_copy(&self.rules, &self.judgement, part, shape, self.catalogue(in_doubt));
+            policy::decide::plan_copy(&self.base.rules, &self.judgement, part, shape, self.catalogue(in_doubt));
         let plan = match decision {
             CopyDecision::Forward => CopyPlan::Forward,
             CopyDecision::Mask { mask, syntax, null } => CopyPlan::Mask { plan: Rc::new(*mask), syntax, null },
@@ -256,7 +265,7 @@ mod tests {
         let judgement = judge(&rules, &sql, &SqlContext::default(), None);
         let text =
             StatementText { sql: &sql, carrier: Carrier::Query, total_bytes: sql.len(), catalogue_possible: false };
-        let statement = Statement::new(&text, judgement, rules, 1, None);
+        let statement = Statement::new(&text, judgement, Base { rules, catalogue: None, context: 0 });
         assert!(statement.summary_of(0).is_none() && statement.summary().memory_bytes() > sql.len());
         let first = statement.summary_of(1).map(|summary| summary.memory_bytes());
         assert!(first.is_some_and(|bytes| bytes < 200), "{first:?}");

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use wire::value::ValueType;
 
 pub use builder::{CatalogueBuilder, CatalogueError};
-pub use query::QUERY;
+pub use query::{QUERY, RESULTS};
 pub use sight::{ColumnMask, Sight};
 
 use crate::snapshot::{RulesKey, UserRules};

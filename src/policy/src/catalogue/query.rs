@@ -66,4 +66,4 @@ SELECT DISTINCT o.oprname
 "#;
 
 /// Results of [`QUERY`].
-pub(super) const RESULTS: usize = 8;
+pub const RESULTS: usize = 8;

@@ -12,7 +12,7 @@ use super::tree::{self, Facts};
 use super::verdict::{self, Case};
 use super::{
     ClientEncoding, Judgement, MaskedParameters, Part, Reach, Read, Refusal, Ruling, SqlContext, opaque, parameters,
-    projection,
+    projection, settings,
 };
 use crate::catalogue::{Catalogue, Sight};
 use crate::config::Unparsed;
@@ -80,6 +80,8 @@ pub fn judge_unread(rules: &UserRules, reason: &'static str, bytes: usize) -> Ju
         masked_parameters: if masks { MaskedParameters::All } else { MaskedParameters::These(Box::default()) },
         catalogue_wanted: false,
         changes_catalogue: true,
+        changes_settings: true,
+        search_path_wanted: false,
         wants_columns: masks || rules.has_detectors(),
     }
 }
@@ -102,6 +104,7 @@ pub fn judge_function_call(rules: &UserRules, function: u32) -> Judgement {
         part.read = Read::Command;
     }
     judgement.changes_catalogue = false;
+    judgement.changes_settings = false;
     let denied =
         rules.denies().find(|(_, deny)| deny.tables.is_empty() && !deny.without_where && deny.statements.meets(kinds));
     let passes = LARGE_OBJECT_CALLS.contains(&function) && !rules.has_column_masks();
@@ -132,6 +135,7 @@ fn ambiguous(text: &[u8], lexed: &Lexed<'_>) -> bool {
 }
 
 /// One text being judged.
+#[derive(Clone, Copy)]
 struct Reader<'r, 'l, 'a> {
     map: Map<'r>,
     /// The catalogue, also where no column mask looks at it.
@@ -159,11 +163,18 @@ impl Reader<'_, '_, '_> {
             masked_parameters: MaskedParameters::These(Box::default()),
             catalogue_wanted: false,
             changes_catalogue: false,
+            changes_settings: false,
+            search_path_wanted: false,
             wants_columns: false,
         };
         let mut parts = Vec::new();
+        let unsettled = self.context.unsettled();
         for range in self.tokens.statements() {
-            let opened = self.open(range);
+            // Behind a statement that may change it, the path of the session says nothing.
+            let context = if judgement.changes_settings { &unsettled } else { self.context };
+            let opened = Reader { context, ..*self }.open(range.clone());
+            judgement.changes_settings |= self.changes_settings(range, &opened.part);
+            judgement.search_path_wanted |= !context.is_settled() && self.has_namesakes(&opened.part);
             if let (Ruling::Allow, Some(refusal)) = (&judgement.ruling, opened.refusal) {
                 judgement.ruling = Ruling::Deny(refusal);
             }
@@ -226,6 +237,18 @@ impl Reader<'_, '_, '_> {
             single_table: statement.as_ref().and_then(projection::single_table),
         };
         Opened { part, reach, wanted, parameters, refusal }
+    }
+
+    fn changes_settings(&self, range: core::ops::Range<usize>, part: &Part) -> bool {
+        let called = part.functions.iter().map(|function| &*function.name);
+        settings::changed(self.tokens, range, (part.kinds, part.read), called, self.catalogue)
+    }
+
+    /// Whether some relation is named without a schema, and there are several of its name.
+    fn has_namesakes(&self, part: &Part) -> bool {
+        let Some((catalogue, _)) = self.map.catalogue else { return false };
+        let mut open = part.relations.iter().filter(|relation| relation.name.schema.is_none());
+        open.any(|relation| catalogue.named(None, &relation.name.name).nth(1).is_some())
     }
 
     /// How much of it was understood. What was not read may do whatever its keywords name.

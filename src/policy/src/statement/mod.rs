@@ -18,11 +18,13 @@ mod parameters;
 mod predicates;
 pub(crate) mod projection;
 mod reach;
+pub mod settings;
 mod tokens;
 pub(crate) mod tree;
 mod verdict;
 
 use core::ops::Range;
+use std::sync::Arc;
 
 use wire::guard::Denial;
 
@@ -35,18 +37,40 @@ use copy::Copy;
 use kind::{Kind, KindSet};
 
 /// What decides how a text is to be read, apart from the text. Part of the key of a cached judgement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SqlContext {
     /// The session's `standard_conforming_strings`, as the server reported it.
     pub standard_conforming_strings: bool,
     /// The session's `client_encoding`, as the server reported it.
     pub encoding: ClientEncoding,
+    /// The schemas in which names without one are looked up, first to last, those that are implied
+    /// (`pg_temp_…`, `pg_catalog`) included: what `current_schemas(true)` gives at the moment when the
+    /// statement is analysed. `None` when it is not known: then such a name may mean a relation or function
+    /// of any schema.
+    pub search_path: Option<Arc<[Box<str>]>>,
+    /// The current role (`current_user`); `None` when it is not known. Rules follow the user who logged in,
+    /// not the role; it stands here so that no verdict outlives a change of it.
+    pub role: Option<Arc<str>>,
 }
 
 impl Default for SqlContext {
-    /// As PostgreSQL has it when nobody changed it.
+    /// As PostgreSQL has it when nobody changed it; path and role are not known.
     fn default() -> Self {
-        Self { standard_conforming_strings: true, encoding: ClientEncoding::Utf8 }
+        Self { standard_conforming_strings: true, encoding: ClientEncoding::Utf8, search_path: None, role: None }
+    }
+}
+
+impl SqlContext {
+    /// Whether the path or the role is known; both come together.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.search_path.is_some()
+    }
+
+    /// The same without the path and the role: what holds behind a statement that may have changed them.
+    #[must_use]
+    pub fn unsettled(&self) -> Self {
+        Self { search_path: None, role: None, ..self.clone() }
     }
 }
 
@@ -182,6 +206,11 @@ pub struct Judgement {
     pub catalogue_wanted: bool,
     /// Whether it changes relations or functions, so that the catalogue is out of date once it ran.
     pub changes_catalogue: bool,
+    /// Whether the role or the search path may be another one once it ran.
+    pub changes_settings: bool,
+    /// Whether the judgement could be more exact if the search path were known: a name without a schema is
+    /// that of several relations. Ask the server by [`settings::QUERY`], then judge again.
+    pub search_path_wanted: bool,
     /// Whether some rule may change its results: where not, descriptions and rows pass unread.
     pub wants_columns: bool,
 }
