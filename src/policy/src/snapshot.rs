@@ -10,14 +10,33 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::config::pattern::ColumnPattern;
 use crate::config::{Config, Deny, Mask, Predicates, Unparsed};
 use crate::detect::{DetectorSet, DetectorUse};
-use crate::mask::Method;
+use crate::mask::{HashKey, Method};
 use crate::rule::RuleId;
 use crate::statement::kind::KindSet;
+
+/// What a config names and this crate does not look for, because it does no IO.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// The key of [`Method::Hash`]; unknown where the config has none.
+    pub hash_key: HashKey,
+}
+
+impl Found {
+    /// A mask with what it needs.
+    fn completed(&self, mask: &Mask) -> Mask {
+        let mut mask = mask.clone();
+        if let Method::Hash(key) = &mut mask.method {
+            key.clone_from(&self.hash_key);
+        }
+        mask
+    }
+}
 
 /// A checked config with a number, ready to be asked.
 #[derive(Debug)]
 pub struct Snapshot {
     config: Arc<Config>,
+    found: Found,
     generation: u64,
     groups: HashMap<Box<str>, Arc<[Box<str>]>>,
     /// The rules of each set of rules that was asked for. Bounded by the config, not by the users who
@@ -26,11 +45,18 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Compiles a config. `generation` must differ from that of every other snapshot of this process.
+    /// Compiles a config that names nothing outside, or is not asked for values: what it names stays unknown,
+    /// and masks that need it redact. `generation` must differ from that of every other snapshot of this process.
     #[must_use]
     pub fn compile(config: Arc<Config>, generation: u64) -> Self {
+        Self::compile_with(config, generation, Found::default())
+    }
+
+    /// As [`Snapshot::compile`], with what the config names.
+    #[must_use]
+    pub fn compile_with(config: Arc<Config>, generation: u64, found: Found) -> Self {
         let groups = config.users.iter().map(|user| (user.name.clone(), user.groups.clone().into())).collect();
-        Self { config, generation, groups, sets: Mutex::default() }
+        Self { config, found, generation, groups, sets: Mutex::default() }
     }
 
     /// The config that it was compiled from.
@@ -72,7 +98,8 @@ impl Snapshot {
         }
         let set = u32::try_from(sets.len()).unwrap_or(u32::MAX);
         let rules =
-            Arc::new(UserRules::compile(&self.config, &applying, RulesKey { generation: self.generation, set }));
+            UserRules::compile(&self.config, &self.found, &applying, RulesKey { generation: self.generation, set });
+        let rules = Arc::new(rules);
         sets.insert(applying, Arc::clone(&rules));
         rules
     }
@@ -118,13 +145,13 @@ pub struct UserRules {
 }
 
 impl UserRules {
-    fn compile(config: &Arc<Config>, applying: &[RuleId], key: RulesKey) -> Self {
+    fn compile(config: &Arc<Config>, found: &Found, applying: &[RuleId], key: RulesKey) -> Self {
         let applies = |index: usize| RuleId(u16::try_from(index).unwrap_or(u16::MAX));
         let denies = config.denies.iter().enumerate().map(|(index, deny)| (applies(index), deny));
         let denies: Vec<_> =
             denies.filter(|(rule, _)| applying.contains(rule)).map(|(rule, deny)| (rule, deny.clone())).collect();
         let masks = config.masks.iter().enumerate().map(|(index, mask)| (applies(config.denies.len() + index), mask));
-        let masks = masks.filter(|(rule, _)| applying.contains(rule)).map(|(rule, mask)| (rule, mask.clone()));
+        let masks = masks.filter(|(rule, _)| applying.contains(rule)).map(|(rule, mask)| (rule, found.completed(mask)));
         let (column_masks, detect_masks): (Vec<_>, Vec<_>) = masks.partition(|(_, mask)| mask.detect.is_empty());
         let denied = denies.iter().fold(KindSet::EMPTY, |all, (_, deny)| all.union(deny.statements));
         let mut rules =
@@ -237,7 +264,11 @@ impl UserRules {
             self.detect_masks.iter().filter(|(_, mask)| mask.columns.is_empty() || mask.columns.iter().any(&covers));
         let uses: Vec<DetectorUse> = covering
             .flat_map(|(rule, mask)| {
-                mask.detect.iter().map(|detector| DetectorUse { rule: *rule, detector: *detector, method: mask.method })
+                mask.detect.iter().map(|detector| DetectorUse {
+                    rule: *rule,
+                    detector: *detector,
+                    method: mask.method.clone(),
+                })
             })
             .collect();
         if uses.is_empty() { None } else { Some(Arc::new(DetectorSet::compile(&uses))) }
@@ -289,6 +320,31 @@ mod tests {
         assert!(snapshot.rules_for("orders", "eve").has_column_masks());
         assert_eq!(ana.rule_name(RuleId(1)), "cards");
         assert_eq!(snapshot.rule_name(RuleId(0)), "no drop");
+    }
+
+    #[test]
+    fn a_mask_that_hashes_gets_the_key_of_its_snapshot() {
+        let text = r#"
+            [policy]
+            hash_key = { env = "K" }
+            [[listen]]
+            name = "l"
+            protocol = "postgres"
+            address = "127.0.0.1:6432"
+            upstream = "127.0.0.1:5432"
+            [[mask]]
+            name = "names"
+            columns = ["people.name"]
+            method = "hash"
+        "#;
+        let config = Arc::new(Config::parse(text, "t").unwrap());
+        let method = |snapshot: &Snapshot| {
+            snapshot.rules_for("l", "ana").column_masks().map(|(_, mask)| mask.method.clone()).next().unwrap()
+        };
+        assert_eq!(method(&Snapshot::compile(Arc::clone(&config), 1)), Method::Hash(HashKey::UNKNOWN));
+        let hash_key = HashKey::new(b"a key only for tests").unwrap();
+        let found = Found { hash_key: hash_key.clone() };
+        assert_eq!(method(&Snapshot::compile_with(config, 2, found)), Method::Hash(hash_key));
     }
 
     #[test]

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use control::limits::CONFIG_BYTES;
 use gateway::Secrets;
 use policy::config::{Auth, Config, Password, Secret};
-use policy::snapshot::Snapshot;
+use policy::mask::HashKey;
+use policy::snapshot::{Found, Snapshot};
 
 use crate::{machine, secrets};
 
@@ -34,10 +35,14 @@ pub(crate) fn load(path: &Path, generation: u64) -> Result<Loaded, Vec<String>> 
         problems.extend(more);
         Secrets::default()
     });
+    let hash_key = secrets::hash_key(&config).unwrap_or_else(|problem| {
+        problems.push(problem);
+        HashKey::UNKNOWN
+    });
     if !problems.is_empty() {
         return Err(problems);
     }
-    let snapshot = Arc::new(Snapshot::compile(Arc::new(config), generation));
+    let snapshot = Arc::new(Snapshot::compile_with(Arc::new(config), generation, Found { hash_key }));
     Ok(Loaded { snapshot, secrets })
 }
 
@@ -74,6 +79,9 @@ fn anchor(config: &mut Config, folder: &Path) {
         }
     };
     place(&mut config.audit.path);
+    if let Some(key) = &mut config.policy.hash_key {
+        secret(key);
+    }
     for listener in &mut config.listeners {
         if let Some(tls) = &mut listener.tls {
             place(&mut tls.cert);
@@ -100,6 +108,8 @@ mod tests {
     #[test]
     fn relative_paths_belong_to_the_folder_of_the_config() {
         let text = r#"
+            [policy]
+            hash_key = { file = "hash.key" }
             [[listen]]
             name = "orders"
             protocol = "postgres"
@@ -119,6 +129,7 @@ mod tests {
         let listener = &config.listeners[0];
         let tls = listener.tls.as_ref().unwrap();
         assert_eq!(config.audit.path, Path::new("/etc/wiregate/audit"));
+        assert_eq!(config.policy.hash_key, Some(Secret::File("/etc/wiregate/hash.key".into())));
         assert_eq!(tls.cert, Path::new("/etc/wiregate/server.crt"));
         assert_eq!(tls.key, Path::new("/etc/ssl/server.key"));
         assert_eq!(listener.upstream_tls.ca.as_deref(), Some(Path::new("/etc/wiregate/ca.crt")));

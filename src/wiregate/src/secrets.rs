@@ -7,6 +7,7 @@ use std::path::Path;
 
 use gateway::Secrets;
 use policy::config::{Auth, Config, Password, Secret, User};
+use policy::mask::HashKey;
 use postgres::scram::verifier::{DEFAULT_ITERATIONS, SALT_BYTES, Verifier};
 use zeroize::Zeroize;
 
@@ -40,6 +41,20 @@ pub(crate) fn resolve(config: &Config) -> Result<Secrets, Vec<String>> {
         }
     }
     if problems.is_empty() { Ok(secrets) } else { Err(problems) }
+}
+
+/// The key of the mask method `hash`; unknown where the config has none.
+///
+/// # Errors
+///
+/// It is missing or too short.
+pub(crate) fn hash_key(config: &Config) -> Result<HashKey, String> {
+    let Some(secret) = &config.policy.hash_key else { return Ok(HashKey::UNKNOWN) };
+    let problem = |problem: String| format!("[policy] hash_key: {problem}");
+    let mut text = look_up(secret).map_err(problem)?;
+    let key = HashKey::new(text.as_bytes());
+    text.zeroize();
+    key.ok_or_else(|| problem(format!("shorter than {} bytes; `openssl rand -hex 32` makes one", HashKey::BYTES_MIN)))
 }
 
 /// What a user's password is checked against, if the user has one.
@@ -109,7 +124,7 @@ pub(crate) fn first_line(reader: impl Read) -> Result<String, String> {
         return Err(format!("longer than {SECRET_BYTES} bytes"));
     }
     if text.contains(['\n', '\0']) {
-        return Err("a password is one line without NUL".to_owned());
+        return Err("a secret is one line without NUL".to_owned());
     }
     Ok(text)
 }

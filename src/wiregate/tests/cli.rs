@@ -134,10 +134,13 @@ password = { file = "empty.password" }
 
 [[user]]"#,
     );
+    let bad = bad
+        + "\n[[mask]]\nname = \"h\"\ncolumns = [\"x.y\"]\nmethod = \"hash\"\n\n[policy]\nhash_key = { file = \"short.key\" }\n";
     let bad =
         bad.replace("[[listen]]", "[gateway]\ncores = [4000]\n\n[[listen]]").replace("\"audit\"", "\"taken/audit\"");
     let scratch = Scratch::new("names", &bad);
     scratch.write("empty.password", "\n");
+    scratch.write("short.key", "tooshort\n");
     scratch.write("taken", "a file, not a folder");
     let output = scratch.run(&["check"]);
     assert_eq!(status(&output), 1);
@@ -148,10 +151,12 @@ password = { file = "empty.password" }
         "empty.password: the file is empty",
         "core 4000 is not available",
         "[audit] path: taken/audit",
-        "6 problems",
+        "[policy] hash_key: shorter than 16 bytes",
+        "7 problems",
     ] {
         assert!(err(&output).contains(part), "{part} is missing in\n{}", err(&output));
     }
+    assert!(!err(&output).contains("tooshort"), "a key is shown: {}", err(&output));
     assert!(!err(&output).contains("bm9uc2Vuc2U"), "a secret is shown: {}", err(&output));
 }
 

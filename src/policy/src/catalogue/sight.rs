@@ -12,7 +12,7 @@ use crate::rule::RuleId;
 use crate::snapshot::UserRules;
 
 /// How a column is masked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ColumnMask {
     /// By this rule, in this way.
     Masked(RuleId, Method),
@@ -107,7 +107,7 @@ impl Sight {
             return first.map_or(ColumnMask::None, |rule| ColumnMask::Masked(rule, Method::Redact));
         }
         if let Some((rule, method)) = masks.get(&number) {
-            return ColumnMask::Masked(*rule, *method);
+            return ColumnMask::Masked(*rule, method.clone());
         }
         match self.highest.get(&relation) {
             // A column that was added since.
@@ -145,7 +145,7 @@ fn own_masks(relation: &Relation, rules: &UserRules) -> BTreeMap<i16, Mask> {
         let covering = rules.column_masks().find(|(_, mask)| {
             mask.columns.iter().any(|pattern| pattern.matches(&relation.schema, &relation.name, &column.name))
         });
-        let own = covering.map(|(rule, mask)| (rule, mask.method));
+        let own = covering.map(|(rule, mask)| (rule, mask.method.clone()));
         let built_in = revealing.filter(|columns| rules.has_column_masks() && columns.contains(&&*column.name));
         own.or(built_in.map(|_| (RuleId::BUILT_IN, Method::Redact)))
     };
@@ -231,8 +231,8 @@ impl Views<'_> {
         for (index, column) in relation.columns.iter().enumerate() {
             let origin = shown.as_ref().and_then(|shown| shown.get(index).copied().flatten());
             let mask = match origin {
-                Some((base, number)) => self.relations.get(&base).and_then(|masks| masks.get(&number)).copied(),
-                None => otherwise,
+                Some((base, number)) => self.relations.get(&base).and_then(|masks| masks.get(&number)).cloned(),
+                None => otherwise.clone(),
             };
             if let Some(mask) = mask {
                 masks.entry(column.number).or_insert(mask);

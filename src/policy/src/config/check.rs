@@ -8,7 +8,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::read::{Marks, Problems, list};
 use super::sections::Draft;
-use super::{Auth, Predicates, Scope, problem};
+use super::{Auth, Mask, Predicates, Scope, problem};
+use crate::mask::Method;
 use crate::rule::RuleId;
 use crate::statement::kind::{Kind, KindSet};
 
@@ -111,6 +112,19 @@ fn rules(draft: &Draft, problems: &Problems) {
             let message = "is for column masks; a detector only sees results, not what a statement compares";
             report(problems, marks, "predicates", message);
         }
+        method(rule, marks, draft, problems);
+    }
+}
+
+/// A method must have what it needs, and some value that it is for.
+fn method(rule: &Mask, marks: &Marks, draft: &Draft, problems: &Problems) {
+    if matches!(rule.method, Method::Hash(_)) && draft.policy.hash_key.is_none() {
+        let message = "hash needs a key: [policy] hash_key = { env = \"NAME\" } or { file = \"path\" }";
+        report(problems, marks, "method", message);
+    }
+    if matches!(rule.method, Method::Round { .. } | Method::YearOnly) && !rule.detect.is_empty() {
+        let message = "is for columns of numbers or dates; what a detector finds is a text";
+        report(problems, marks, "method", message);
     }
 }
 

@@ -110,8 +110,10 @@ pub enum OnFailure {
 }
 
 /// `[policy]`: what holds for all rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicySettings {
+    /// `hash_key`: the key of the mask method `hash`. Required where a mask has it.
+    pub hash_key: Option<Secret>,
     /// `unparsed`: what becomes of a statement that the parser cannot read. Default `"auto"`.
     pub unparsed: Unparsed,
 }
@@ -311,7 +313,7 @@ pub struct Mask {
     pub columns: Vec<ColumnPattern>,
     /// `detect`: names of detectors. Left out: every value of the columns is masked.
     pub detect: Vec<Detector>,
-    /// `method`. Default `"redact"`.
+    /// `method`. Default `"redact"`. The key of `hash` is not known here.
     pub method: Method,
     /// `predicates`: whether statements may compare a masked column. Default `"allow"`.
     pub predicates: Predicates,

@@ -154,8 +154,9 @@ fn audit(section: Option<&Section<'_>>) -> Audit {
 }
 
 fn policy(section: Option<&Section<'_>>) -> PolicySettings {
-    let mut settings = PolicySettings { unparsed: Unparsed::Auto };
+    let mut settings = PolicySettings { hash_key: None, unparsed: Unparsed::Auto };
     let Some(section) = section else { return settings };
+    settings.hash_key = section.entry("hash_key").and_then(|entry| secret(&entry));
     settings.unparsed = section.or("unparsed", settings.unparsed, |entry| {
         entry.one_of(&[("allow", Unparsed::Allow), ("auto", Unparsed::Auto), ("refuse", Unparsed::Refuse)])
     });

@@ -168,6 +168,20 @@ fn one_slip_gives_one_problem() {
             "9:14: mask[0].predicates: is for column masks",
         ),
         (
+            "[[mask]]\nname = \"a\"\ndetect = [\"card\"]\nmethod = \"year_only\"\n",
+            "9:10: mask[0].method: is for columns of numbers or dates",
+        ),
+        (
+            "[[mask]]\nname = \"a\"\ndetect = [\"email\"]\nmethod = \"round 10\"\n",
+            "9:10: mask[0].method: is for columns of numbers or dates",
+        ),
+        ("[[mask]]\nname = \"a\"\ncolumns = [\"*\"]\nmethod = \"hash\"\n", "9:10: mask[0].method: hash needs a key"),
+        (
+            "[[mask]]\nname = \"a\"\ncolumns = [\"*\"]\nmethod = \"round 0\"\n",
+            "9:10: mask[0].method: round needs a step",
+        ),
+        ("[policy]\nhash_key = \"secret\"\n", "7:12: policy.hash_key: expected a table"),
+        (
             "[policy]\nunparsed = \"maybe\"\n",
             "7:12: policy.unparsed: unknown value \"maybe\"; known are allow, auto, refuse",
         ),

@@ -13,7 +13,7 @@ use super::json::{Piece, Walk, blank_leading_zeros};
 use super::set::{Detector, DetectorUse};
 use super::{card, container, email, ssn};
 use crate::mask::number::whole_numeric;
-use crate::mask::value::{Shape, mask_match, mask_matched_digits, mask_value};
+use crate::mask::value::{Shape, is_text, mask_match, mask_matched_digits, mask_value};
 use crate::mask::{MaskCounts, Method};
 
 /// Composites in composites that are looked into; what lies deeper is looked at as bytes.
@@ -40,8 +40,12 @@ struct Scan<'a> {
     /// One bit for each use.
     found: u64,
     /// How the whole cell is to be masked, where a match asks for that.
-    whole: Option<Method>,
+    whole: Option<&'a Method>,
 }
+
+static NULL: Method = Method::Null;
+
+static REDACT: Method = Method::Redact;
 
 /// What stands in place of the characters of a match.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,7 +56,7 @@ enum Fill {
     Elements,
 }
 
-impl Scan<'_> {
+impl<'a> Scan<'a> {
     fn value(&mut self, value_type: ValueType, encoding: Encoding, cell: &mut [u8], depth: u8) {
         use ValueType as T;
         let binary = match encoding {
@@ -92,13 +96,13 @@ impl Scan<'_> {
                 self.found |= 1 << index;
                 from = range.end;
                 if one.method == Method::Null {
-                    self.whole = Some(Method::Null);
+                    self.whole = Some(&NULL);
                     return;
                 }
                 if fill == Fill::Elements && is_bare_element(text, &range) {
-                    mask_matched_digits(one.method, &mut text[range]);
+                    mask_matched_digits(&one.method, &mut text[range]);
                 } else {
-                    mask_match(one.method, &mut text[range]);
+                    mask_match(&one.method, &mut text[range]);
                 }
             }
         }
@@ -120,8 +124,8 @@ impl Scan<'_> {
             return;
         }
         let Some(method) = self.mark(Detector::Card) else { return };
-        if method == Method::Null {
-            self.whole = Some(Method::Null);
+        if *method == Method::Null {
+            self.whole = Some(&NULL);
         }
         mask_matched_digits(method, number);
         blank_leading_zeros(number);
@@ -139,12 +143,12 @@ impl Scan<'_> {
             self.value(element.value_type, Encoding::PgBinary, bytes, depth);
             match self.whole.take() {
                 None => {}
-                Some(Method::Null) => whole = Some(Method::Null),
+                Some(Method::Null) => whole = Some(&NULL),
                 Some(method) => {
                     let shape = Shape { value_type: element.value_type, encoding: Encoding::PgBinary, nullable: false };
                     // An element of another length would take its container's structure with it.
                     if mask_value(shape, method, bytes) != CellOutcome::InPlace {
-                        whole = whole.or(Some(Method::Redact));
+                        whole = whole.or(Some(&REDACT));
                     }
                 }
             }
@@ -170,7 +174,7 @@ impl Scan<'_> {
         for (index, one) in self.uses.iter().enumerate() {
             if find(one.detector, text, 0).is_some() {
                 self.found |= 1 << index;
-                self.take_whole(one.method);
+                self.take_whole(&one.method);
             }
         }
     }
@@ -194,17 +198,17 @@ impl Scan<'_> {
         }
     }
 
-    fn take_whole(&mut self, method: Method) {
-        if self.whole != Some(Method::Null) {
-            self.whole = Some(if method == Method::Null { Method::Null } else { Method::Redact });
+    fn take_whole(&mut self, method: &Method) {
+        if self.whole != Some(&NULL) {
+            self.whole = Some(if *method == Method::Null { &NULL } else { &REDACT });
         }
     }
 
     /// Notes that a detector found something; `None` where the set does not ask for it.
-    fn mark(&mut self, detector: Detector) -> Option<Method> {
+    fn mark(&mut self, detector: Detector) -> Option<&'a Method> {
         let index = self.uses.iter().position(|one| one.detector == detector)?;
         self.found |= 1 << index;
-        Some(self.uses[index].method)
+        Some(&self.uses[index].method)
     }
 }
 
@@ -233,10 +237,4 @@ fn is_integer(piece: &[u8]) -> bool {
 fn is_card_number(value: &[u8]) -> bool {
     let integer = value.try_into().ok().and_then(|bytes| u64::try_from(i64::from_be_bytes(bytes)).ok());
     integer.or_else(|| whole_numeric(value)).is_some_and(|value| card::is_card(value.to_string().as_bytes()))
-}
-
-/// Whether bytes of an unknown type are text: UTF-8 without control characters other than white space.
-fn is_text(cell: &[u8]) -> bool {
-    let printable = |byte: &u8| *byte >= b' ' || byte.is_ascii_whitespace();
-    cell.iter().all(printable) && std::str::from_utf8(cell).is_ok()
 }

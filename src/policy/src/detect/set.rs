@@ -65,7 +65,7 @@ impl FromStr for Detector {
 }
 
 /// One detector under one rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DetectorUse {
     /// The rule that asks for it.
     pub rule: RuleId,
@@ -87,7 +87,7 @@ impl DetectorSet {
         let mut acting: Vec<DetectorUse> = Vec::new();
         for one in uses {
             if !acting.iter().any(|other| other.detector == one.detector) {
-                acting.push(*one);
+                acting.push(one.clone());
             }
         }
         Self { uses: acting.into() }

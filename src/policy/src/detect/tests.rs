@@ -14,8 +14,11 @@ const REDACT: Method = Method::Redact;
 const KEEP: Method = Method::Keep { first: 1, last: 4 };
 
 fn set(method: Method) -> Arc<DetectorSet> {
-    let uses =
-        Detector::ALL.iter().zip(1..).map(|(&detector, rule)| DetectorUse { rule: RuleId(rule), detector, method });
+    let uses = Detector::ALL.iter().zip(1..).map(|(&detector, rule)| DetectorUse {
+        rule: RuleId(rule),
+        detector,
+        method: method.clone(),
+    });
     Arc::new(DetectorSet::compile(&uses.collect::<Vec<_>>()))
 }
 

@@ -36,6 +36,29 @@
 //! | range, multirange | `empty`, `{}` | the same | as `redact` |
 //! | unknown | stars | ⟂ zeros | text as text; binary as `redact` |
 //!
+//! `hash` and `constant` leave, in text and binary alike:
+//!
+//! | type | `hash` | `constant` |
+//! |---|---|---|
+//! | text, varchar, char, name, xml | 32 hexadecimal digits | as written |
+//! | int2, int4, int8, oid | of 15, 31, 60 and 31 bits, not negative | a number in the type's range |
+//! | numeric | as int8 where it is a whole number; no digits after the point | a number, digits after the point as written |
+//! | float4, float8 | whole, of 24 and 53 bits | a finite number |
+//! | bool | as `redact` | `t`, `true`, `f` or `false` |
+//! | uuid | version 8 | a UUID |
+//! | bytea | 32 bytes | `\x…`, or the text's bytes |
+//! | date | within 1900–2099 | `YYYY-MM-DD` |
+//! | timestamp | within 1900–2099, whole seconds, in UTC | the same, and a time if there is one |
+//! | time, timetz | as `redact` | `HH:MM:SS`, in UTC |
+//! | inet, cidr | within 10.0.0.0/8 and fd00::/8, one address | one address |
+//! | json, jsonb | a string of 32 hexadecimal digits | a string |
+//! | unknown | as text, in binary if it is text | as text; in binary as `redact` |
+//! | all others | as `redact` | as `redact` |
+//!
+//! `round n` is for int2, int4, int8, numeric and floats, `year_only` for date and timestamp; any other type
+//! becomes what `redact` makes of it. So does, under all four, a value that cannot be computed with: NaN,
+//! `infinity`, years before 1, a date in another style than ISO, a constant that is no value of the type.
+//!
 //! *Kept characters* are counted in letters and digits, and in every character outside ASCII; spaces and
 //! signs of ASCII are separators and stay. Where more than half of a value's characters would be kept, none
 //! is, separators neither. Text that is not UTF-8 becomes stars.
@@ -51,16 +74,24 @@
 //! Where the length is not known before the end, arrays, composites and JSON are `{}`, `()` and `0` with
 //! spaces after them.
 
+mod calendar;
+mod coarse;
+pub(crate) mod constant;
 mod container;
 mod counts;
+mod decimal;
+mod hash;
 mod keep;
+mod key;
 mod method;
 pub(crate) mod number;
 mod row;
+mod scalar;
 mod stamp;
 pub(crate) mod value;
 
 pub use counts::MaskCounts;
+pub use key::HashKey;
 pub use method::{Method, MethodError};
 pub use row::{ColumnSpec, RowMask};
 

@@ -99,8 +99,8 @@ impl RowMask {
     /// Masks one whole cell that is not NULL, as the column asks for, and counts it if it was changed.
     pub fn mask_cell(&self, column: usize, cell: &mut [u8], counts: &mut MaskCounts) -> CellOutcome {
         let Some(spec) = self.columns.get(column) else { return CellOutcome::InPlace };
-        if let Some((rule, method)) = spec.mask {
-            counts.add(rule);
+        if let Some((rule, method)) = &spec.mask {
+            counts.add(*rule);
             return mask_value(spec.shape(), method, cell);
         }
         match &spec.detectors {
@@ -126,8 +126,8 @@ impl RowMask {
             return;
         }
         if offset == 0 && !part.is_empty() {
-            if let Some((rule, _)) = spec.mask {
-                counts.add(rule);
+            if let Some((rule, _)) = &spec.mask {
+                counts.add(*rule);
             }
             if !matches!(spec.mask, Some((_, Method::Redact))) {
                 counts.add_oversized();

@@ -140,7 +140,7 @@ fn redact_and_null_leave_binary_values_that_their_type_allows() {
 fn keep_leaves_the_ends_of_texts_and_whole_numbers_and_redacts_the_rest() {
     let keep = Method::Keep { first: 1, last: 4 };
     let text = |value_type, value: &str| {
-        String::from_utf8(masked(value_type, Encoding::Text, false, keep, value.as_bytes()).unwrap()).unwrap()
+        String::from_utf8(masked(value_type, Encoding::Text, false, keep.clone(), value.as_bytes()).unwrap()).unwrap()
     };
     for (value_type, value, kept) in [
         (ValueType::Text, "4111-1111-1111-1111", "4***-****-****-1111"),
@@ -162,7 +162,7 @@ fn keep_leaves_the_ends_of_texts_and_whole_numbers_and_redacts_the_rest() {
     ] {
         assert_eq!(text(value_type, value), kept, "{value_type:?}");
     }
-    let binary = |value_type, value: &[u8]| masked(value_type, Encoding::PgBinary, false, keep, value).unwrap();
+    let binary = |value_type, value: &[u8]| masked(value_type, Encoding::PgBinary, false, keep.clone(), value).unwrap();
     assert_eq!(
         binary(ValueType::Int8, &4_111_111_111_111_111i64.to_be_bytes()),
         4_000_000_000_001_111i64.to_be_bytes()
@@ -208,6 +208,55 @@ fn parts_are_counted_once_and_as_oversized_where_more_is_lost_than_asked_for() {
     }
 }
 
+fn every_method() -> Vec<Method> {
+    let key = HashKey::new(b"a key only for tests").unwrap();
+    let keep = Method::Keep { first: 2, last: 3 };
+    let round = Method::Round { step: 1_000 };
+    let constant = Method::Constant("7".into());
+    vec![Method::Redact, Method::Null, keep, Method::Hash(key), constant, round, Method::YearOnly]
+}
+
+#[test]
+fn keep_first_alone_leaves_the_beginning() {
+    let keep = |cell: &str| {
+        let keep = Method::Keep { first: 2, last: 0 };
+        String::from_utf8(masked(ValueType::Text, Encoding::Text, true, keep, cell.as_bytes()).unwrap()).unwrap()
+    };
+    assert_eq!(keep("Anna Lee"), "An** ***");
+    assert_eq!(keep("Ann"), "***");
+}
+
+#[test]
+fn a_method_that_makes_no_sense_for_a_type_redacts() {
+    for (method, value_type, value) in [
+        (Method::YearOnly, ValueType::Text, "1984-05-06"),
+        (Method::YearOnly, ValueType::Int4, "1984"),
+        (Method::YearOnly, ValueType::Date, "06.05.1984"),
+        (Method::Round { step: 10 }, ValueType::Text, "1984"),
+        (Method::Round { step: 10 }, ValueType::Money, "$1.00"),
+        (Method::Hash(HashKey::UNKNOWN), ValueType::Text, "secret"),
+        (Method::Hash(HashKey::UNKNOWN), ValueType::Int8, "123"),
+        (Method::Constant("n/a".into()), ValueType::Int4, "123"),
+        (Method::Constant("n/a".into()), ValueType::Array, "{1}"),
+    ] {
+        for nullable in [true, false] {
+            let redacted = masked(value_type, Encoding::Text, nullable, Method::Redact, value.as_bytes());
+            let shown = masked(value_type, Encoding::Text, nullable, method.clone(), value.as_bytes());
+            assert_eq!(shown, redacted, "{method} {value_type:?}");
+        }
+    }
+}
+
+#[test]
+fn methods_that_keep_no_ends_leave_no_part_of_a_text() {
+    let secret = b"correct-horse-battery";
+    for method in every_method() {
+        let shown = masked(ValueType::Text, Encoding::Text, true, method.clone(), secret).unwrap_or_default();
+        let kept = shown.windows(4).any(|part| secret.windows(4).any(|other| other == part));
+        assert!(!kept, "{method}");
+    }
+}
+
 #[test]
 fn any_bytes_under_any_type_give_a_result_without_the_value() {
     let mut seed = 0x9e37_79b9_7f4a_7c15u64;
@@ -222,9 +271,9 @@ fn any_bytes_under_any_type_give_a_result_without_the_value() {
         let cell: Vec<u8> = (0..length).map(|_| random()).collect();
         for value_type in ALL_TYPES {
             for encoding in [Encoding::Text, Encoding::PgBinary] {
-                for method in [Method::Redact, Method::Null, Method::Keep { first: 2, last: 3 }] {
+                for method in every_method() {
                     for nullable in [true, false] {
-                        masked(value_type, encoding, nullable, method, &cell);
+                        masked(value_type, encoding, nullable, method.clone(), &cell);
                     }
                 }
                 let mut parts = cell.clone();

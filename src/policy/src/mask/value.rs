@@ -6,6 +6,9 @@
 use wire::guard::CellOutcome;
 use wire::value::{Encoding, ValueType};
 
+use super::coarse::{rounded, year_only};
+use super::constant::constant;
+use super::hash::{hash_digits, hash_match, hashed};
 use super::keep::{Ends, mask_ascii_with_zeros, mask_characters};
 use super::method::Method;
 use super::stamp::stamp;
@@ -23,31 +26,50 @@ pub(crate) struct Shape {
 }
 
 /// Masks a whole value.
-pub(crate) fn mask_value(shape: Shape, method: Method, cell: &mut [u8]) -> CellOutcome {
-    match method {
-        Method::Null if shape.nullable => CellOutcome::Null,
-        Method::Keep { first, last } if keep(shape, Ends::new(first, last), cell) => CellOutcome::InPlace,
-        _ => redact(shape, cell),
+pub(crate) fn mask_value(shape: Shape, method: &Method, cell: &mut [u8]) -> CellOutcome {
+    let value = match method {
+        Method::Constant(value) => constant(shape, value, cell),
+        Method::Hash(key) => hashed(shape, key, cell),
+        Method::Keep { first, last } if keep(shape, Ends::new(*first, *last), cell) => return CellOutcome::InPlace,
+        Method::Null if shape.nullable => return CellOutcome::Null,
+        Method::Round { step } => rounded(shape, *step, cell),
+        Method::YearOnly => year_only(shape, cell),
+        Method::Keep { .. } | Method::Null | Method::Redact => None,
+    };
+    match value {
+        Some(value) => put(value, cell),
+        None => redact(shape, cell),
     }
+}
+
+/// Puts a value in the place of a cell.
+fn put(value: Vec<u8>, cell: &mut [u8]) -> CellOutcome {
+    if value.len() != cell.len() {
+        return CellOutcome::Replace(value);
+    }
+    cell.copy_from_slice(&value);
+    CellOutcome::InPlace
 }
 
 /// Masks what a detector found within a text, length kept. A backslash before an address belongs to the
 /// match, so that no half of an escape is left.
-pub(crate) fn mask_match(method: Method, found: &mut [u8]) {
+pub(crate) fn mask_match(method: &Method, found: &mut [u8]) {
     match (method, found) {
         (Method::Keep { first, last }, [backslash @ b'\\', rest @ ..]) => {
             *backslash = b'*';
-            mask_characters(rest, Ends::new(first, last));
+            mask_characters(rest, Ends::new(*first, *last));
         }
-        (Method::Keep { first, last }, found) => mask_characters(found, Ends::new(first, last)),
+        (Method::Keep { first, last }, found) => mask_characters(found, Ends::new(*first, *last)),
+        (Method::Hash(key), found) => hash_match(key, found),
         (_, found) => found.fill(b'*'),
     }
 }
 
 /// Masks digits that a detector found where only a number may stand.
-pub(crate) fn mask_matched_digits(method: Method, found: &mut [u8]) {
+pub(crate) fn mask_matched_digits(method: &Method, found: &mut [u8]) {
     match method {
-        Method::Keep { first, last } => mask_ascii_with_zeros(found, Ends::new(first, last)),
+        Method::Keep { first, last } => mask_ascii_with_zeros(found, Ends::new(*first, *last)),
+        Method::Hash(key) => hash_digits(key, found),
         _ => found.fill(b'0'),
     }
 }
@@ -122,23 +144,29 @@ fn redact(shape: Shape, cell: &mut [u8]) -> CellOutcome {
             return CellOutcome::InPlace;
         }
     };
-    if replacement.len() == cell.len() {
-        cell.copy_from_slice(&replacement);
-        return CellOutcome::InPlace;
-    }
-    CellOutcome::Replace(replacement)
+    put(replacement, cell)
 }
 
 /// The zero of the type's binary form, written in ISO style. A timestamp has a zone where the value had.
 fn temporal_literal(value_type: ValueType, cell: &[u8]) -> &'static [u8] {
-    let zoned = cell.get(10..).is_some_and(|time| time.iter().any(|byte| matches!(byte, b'+' | b'-')));
     match value_type {
         ValueType::Date => b"2000-01-01",
-        ValueType::Timestamp if zoned => b"2000-01-01 00:00:00+00",
+        ValueType::Timestamp if has_zone(cell) => b"2000-01-01 00:00:00+00",
         ValueType::Timestamp => b"2000-01-01 00:00:00",
         ValueType::Timetz => b"00:00:00+00",
         _ => b"00:00:00",
     }
+}
+
+/// Whether a timestamp in text has a zone.
+pub(super) fn has_zone(cell: &[u8]) -> bool {
+    cell.get(10..).is_some_and(|time| time.iter().any(|byte| matches!(byte, b'+' | b'-')))
+}
+
+/// Whether bytes of an unknown type are text: UTF-8 without control characters other than white space.
+pub(crate) fn is_text(cell: &[u8]) -> bool {
+    let printable = |byte: &u8| *byte >= b' ' || byte.is_ascii_whitespace();
+    cell.iter().all(printable) && std::str::from_utf8(cell).is_ok()
 }
 
 fn address_literal(value_type: ValueType, cell: &[u8]) -> &'static [u8] {
