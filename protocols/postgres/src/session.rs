@@ -30,7 +30,7 @@ use std::rc::Rc;
 
 use wire::fault::Fault;
 use wire::guard::{Denial, Guard};
-use wire::segments::Segments;
+pub use wire::output::Output;
 
 pub use crate::backend::TransactionStatus;
 use crate::client::ClientSide;
@@ -48,17 +48,6 @@ pub struct SessionOptions {
     pub replication: bool,
     /// The status in the first ReadyForQuery.
     pub transaction: TransactionStatus,
-}
-
-/// What one call wants sent. The caller clears it between calls.
-#[derive(Debug, Default)]
-pub struct Output {
-    /// Toward the client.
-    pub to_client: Segments,
-    /// Toward the server.
-    pub to_server: Segments,
-    /// The client said Terminate; the message is in `to_server`.
-    pub terminated: bool,
 }
 
 /// Whether the client's direction moves.

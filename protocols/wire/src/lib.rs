@@ -1,6 +1,7 @@
 //! What every wire protocol of Wiregate needs, and nothing that only one needs.
 //!
 //! - [`cursor`]: bounds-checked reading of a peer's bytes; every failure is a value, never a panic.
+//! - [`output`]: what one call of a protocol session wants sent to either side.
 //! - [`segments`]: what a session sends, as ranges of the chunk it was given and owned bytes between them.
 //! - [`value`]: columns and value types under neutral names, so that one mask serves every protocol.
 //! - [`guard`]: the questions a session asks of the policy, and what it reports for the audit.
@@ -15,5 +16,6 @@ pub mod cursor;
 pub mod fault;
 pub mod guard;
 pub mod limits;
+pub mod output;
 pub mod segments;
 pub mod value;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use audit::{Identity, Record, Subject};
 use policy::snapshot::{Snapshot, UserRules};
-use postgres::startup::StartupMessage;
 use wire::fault::{Culprit, Fault};
 
 use crate::relay::End;
@@ -22,7 +21,7 @@ pub(crate) struct SessionFacts {
     pub(crate) listener: usize,
     /// Address and port.
     pub(crate) client: Box<str>,
-    /// As the client gave it; empty until the StartupMessage.
+    /// As the client gave it; empty until it has.
     pub(crate) user: Box<[u8]>,
     /// As the client gave it.
     pub(crate) database: Box<[u8]>,
@@ -62,11 +61,11 @@ impl SessionFacts {
         }
     }
 
-    /// Takes what the StartupMessage says.
-    pub(crate) fn learn(&mut self, policy: &Snapshot, message: &StartupMessage) {
-        self.user = message.user().into();
-        self.database = message.database().into();
-        self.application = message.application_name().unwrap_or_default().into();
+    /// Takes what the client says of itself in its start-up or login message.
+    pub(crate) fn learn(&mut self, policy: &Snapshot, user: &[u8], database: &[u8], application: &[u8]) {
+        self.user = user.into();
+        self.database = database.into();
+        self.application = application.into();
         self.apply(policy);
     }
 

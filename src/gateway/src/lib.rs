@@ -16,6 +16,7 @@ mod facts;
 mod figures;
 mod guard;
 mod limits;
+mod protocol;
 mod random;
 mod relay;
 pub mod ring;

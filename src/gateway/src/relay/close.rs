@@ -4,10 +4,11 @@
 //! point, an error that says why. Its socket closes when it has read that, or after [`LINGER_NS`]: closing a
 //! socket with unread input resets the connection and would destroy the message on its way.
 
-use wire::fault::{Culprit, Fault};
+use wire::fault::Fault;
 
 use super::{Phase, Relay};
 use crate::limits::LINGER_NS;
+use crate::protocol::Farewell;
 use crate::ring::SendMode;
 use crate::shard::{Owner, Shard, Side};
 
@@ -37,6 +38,17 @@ impl End {
             Self::Stop => "stop",
         }
     }
+
+    /// What the client is told of it; nothing where it was its own wish.
+    fn farewell(&self) -> Option<Farewell<'_>> {
+        match self {
+            Self::Client => None,
+            Self::Fault(fault) => Some(Farewell::Fault(fault)),
+            Self::Idle => Some(Farewell::Idle),
+            Self::Server => Some(Farewell::ServerGone),
+            Self::Stop => Some(Farewell::Stop),
+        }
+    }
 }
 
 impl Relay {
@@ -63,7 +75,7 @@ impl Relay {
                         shard.ring.borrow_mut().shutdown_write(self.server.socket);
                     }
                 } else if self.phase == Phase::Draining && self.session.is_idle() {
-                    self.tell(shard, End::Stop, b"57P01", "terminating connection because Wiregate is stopping");
+                    self.tell(shard, End::Stop);
                 }
             }
             Phase::Closing { .. } => {}
@@ -93,7 +105,7 @@ impl Relay {
             self.end.get_or_insert(if self.terminated { End::Client } else { End::Server });
             self.start_closing(shard);
         } else {
-            self.tell(shard, End::Server, b"08006", "the database server closed the connection");
+            self.tell(shard, End::Server);
         }
     }
 
@@ -103,20 +115,14 @@ impl Relay {
             return;
         }
         self.guard.faulted(&fault);
-        let sqlstate = fault.sqlstate;
-        let text = match fault.culprit {
-            Culprit::Client | Culprit::Gateway => fault.message.to_string(),
-            Culprit::Server => format!("the database server broke the protocol: {}", fault.message),
-        };
-        self.tell(shard, End::Fault(fault), &sqlstate, &text);
+        self.tell(shard, End::Fault(fault));
     }
 
     /// Tells the client why, where a message may stand now, and begins to close.
-    pub(super) fn tell(&mut self, shard: &Shard, end: End, sqlstate: &[u8; 5], text: &str) {
+    pub(super) fn tell(&mut self, shard: &Shard, end: End) {
+        let farewell = end.farewell().and_then(|why| self.session.farewell(why));
         self.end = Some(end);
-        if self.session.client_at_frame_boundary() {
-            let mut message = Vec::new();
-            postgres::backend::error_response(&mut message, postgres::backend::Severity::Fatal, sqlstate, text, None);
+        if let Some(message) = farewell {
             // TLS that cannot seal has failed already; the close that follows says the rest.
             let _ = self.client.enqueue_own(message);
         }
@@ -128,9 +134,10 @@ impl Relay {
             return;
         }
         self.phase = Phase::Closing { deadline_ns: shard.clock.now_ns() + LINGER_NS };
-        if self.session.server_at_frame_boundary() && !self.server.input_ended && !self.terminated {
-            let mut terminate = Vec::new();
-            postgres::frontend::terminate(&mut terminate);
+        if !self.server.input_ended
+            && !self.terminated
+            && let Some(terminate) = self.session.terminate()
+        {
             let _ = self.server.enqueue_own(terminate);
         }
         if let Some(tls) = self.client.tls.as_mut() {
@@ -161,14 +168,14 @@ impl Relay {
             Phase::Closing { deadline_ns } if now_ns >= deadline_ns => self.close(shard),
             Phase::Running | Phase::Draining => {
                 if stop.is_some_and(|deadline_ns| now_ns >= deadline_ns) {
-                    self.tell(shard, End::Stop, b"57P01", "terminating connection because Wiregate is stopping");
+                    self.tell(shard, End::Stop);
                 } else if stop.is_some() {
                     self.phase = Phase::Draining;
                     self.mark_dirty(shard);
                 } else if self.session.is_idle()
                     && idle_timeout_ns.is_some_and(|limit| now_ns.saturating_sub(self.active_ns) > limit)
                 {
-                    self.tell(shard, End::Idle, b"57P05", "terminating connection because it was idle for too long");
+                    self.tell(shard, End::Idle);
                 }
             }
             Phase::Closing { .. } | Phase::Closed => {}

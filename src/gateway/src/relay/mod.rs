@@ -14,13 +14,14 @@
 mod close;
 pub(crate) mod leg;
 
-use postgres::session::{Output, Session};
 use wire::fault::Fault;
+use wire::output::Output;
 
 pub(crate) use self::close::End;
 use self::leg::{Input, Leg, Source};
 use crate::guard::SessionGuard;
 use crate::limits::TURN_BYTES;
+use crate::protocol::ProtocolSession;
 use crate::ring::{Chunk, Outgoing, SendMode};
 use crate::shard::{ClientPlace, Shard, Side};
 use crate::tls::TlsState;
@@ -46,7 +47,7 @@ pub(crate) enum Phase {
 pub(crate) struct Relay {
     client: Leg,
     server: Leg,
-    session: Session<SessionGuard>,
+    session: ProtocolSession,
     guard: SessionGuard,
     phase: Phase,
     terminated: bool,
@@ -69,8 +70,8 @@ pub(crate) struct Established {
     pub(crate) client: Leg,
     /// The database's side.
     pub(crate) server: Leg,
-    /// The protocol session, after the first ReadyForQuery.
-    pub(crate) session: Session<SessionGuard>,
+    /// The protocol session, ready for the first statement.
+    pub(crate) session: ProtocolSession,
     /// Its policy and audit.
     pub(crate) guard: SessionGuard,
     /// The key by which its statements can be cancelled.

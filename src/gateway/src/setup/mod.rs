@@ -1,22 +1,14 @@
 //! From an accepted socket to an established session, as one task for each client.
 //!
-//! ```text
-//! accepted -> first packets (SSLRequest, GSSENCRequest, direct TLS) -> StartupMessage -> limits, rules
-//!     |                                                                    |
-//!     +-> CancelRequest -> passed on, closed          passthrough: server connected, exchange relayed
-//!                                                     gateway: client checked, server logged in to
-//!                                                                          |
-//!                                                              ReadyForQuery -> relay
-//! ```
+//! What every protocol needs stands here: accepting, the time limit, the limits of clients, the way to the
+//! server, handing over to the relay, and telling why there is no session. The exchange itself is the
+//! protocol's own ([`postgres`]).
 //!
-//! The page of the manual: "Message Flow: Start-up". A task reads best here because every step waits for a
-//! peer; once the first ReadyForQuery has come, the session is handed to the driver and the task ends.
+//! A task reads best here because every step waits for a peer; once the server is ready for statements, the
+//! session is handed to the driver and the task ends.
 
-mod cancel;
-mod client;
-mod gateway_auth;
-mod passthrough;
 pub(crate) mod port;
+mod postgres;
 mod server;
 
 use std::cell::{Cell, RefCell};
@@ -24,9 +16,8 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use policy::config::{Auth, Listener};
+use policy::config::{Listener, Protocol};
 use policy::snapshot::Snapshot;
-use postgres::startup::{Replication, StartupMessage};
 use wire::fault::{Culprit, Fault};
 
 use self::port::{Port, PortError};
@@ -34,6 +25,7 @@ use crate::clock;
 use crate::facts::SessionFacts;
 use crate::guard::SessionGuard;
 use crate::limits::{LINGER_NS, SETUPS_BEYOND_LIMIT};
+use crate::protocol::ProtocolSession;
 use crate::relay::leg::Leg;
 use crate::relay::{Established, establish};
 use crate::shard::{ClientPlace, ListenerShared, SetupWatch, Shard};
@@ -141,68 +133,19 @@ pub(crate) fn begin(shard: &Rc<Shard>, listener: usize, socket: OwnedFd) {
 }
 
 async fn run(mut setup: Setup, mut port: Port) {
-    let result = match setup.first_packets(&mut port).await {
-        Ok(client::First::Startup(message)) => setup.open(port, message).await,
-        Ok(client::First::Cancel { process, secret }) => {
-            setup.pass_cancel_on(process, secret).await;
-            Ok(())
-        }
-        Err(error) => setup.end(port, error).await,
+    let result = match setup.config().map(|config| config.protocol) {
+        Ok(Protocol::Postgres) => setup.open_postgres(&mut port).await,
+        Err(fault) => Err(fault.into()),
     };
-    debug_assert!(result.is_ok(), "an error is told before the task ends");
+    match result {
+        Ok(Some(opened)) => setup.hand_over(port, opened),
+        Ok(None) => {}
+        Err(error) => setup.end(port, error).await,
+    }
     setup.watch.finished.set(true);
 }
 
 impl Setup {
-    /// Everything after the StartupMessage. Whatever fails is told to the client here.
-    async fn open(&mut self, mut port: Port, message: StartupMessage) -> Result<(), SetupError> {
-        self.facts.learn(&self.policy, &message);
-        match self.try_open(&mut port, message).await {
-            Ok(parts) => {
-                self.hand_over(port, parts);
-                Ok(())
-            }
-            Err(error) => self.end(port, error).await,
-        }
-    }
-
-    async fn try_open(&mut self, port: &mut Port, message: StartupMessage) -> Result<Opened, SetupError> {
-        self.admit(&message)?;
-        let place = self.place()?;
-        let opened = match &self.config()?.auth {
-            Auth::Passthrough => self.open_passthrough(port, &message).await?,
-            Auth::Gateway { .. } => self.open_as_gateway(port, &message).await?,
-        };
-        Ok(Opened { place: Some(place), ..opened })
-    }
-
-    /// What can be refused before the server is troubled.
-    fn admit(&self, message: &StartupMessage) -> Result<(), Fault> {
-        if self.shard.stopping.get() {
-            return Err(Fault::new(Culprit::Gateway, b"57P03", "stopping", "Wiregate is stopping"));
-        }
-        if message.user().is_empty() {
-            let text = "no PostgreSQL user name specified in startup packet";
-            return Err(Fault::new(Culprit::Client, b"28000", "no_user", text));
-        }
-        let replication = message.replication()?;
-        if replication != Replication::None {
-            let config = self.config()?;
-            if !config.allow_replication {
-                let text = format!(
-                    "replication connections are refused on listener \"{}\"; set allow_replication = true to allow them",
-                    config.name
-                );
-                return Err(Fault::new(Culprit::Client, b"42501", "replication", text));
-            }
-            if self.facts.rules.has_column_masks() || self.facts.rules.has_detectors() {
-                let text = "replication connections are refused to users under masks";
-                return Err(Fault::new(Culprit::Client, b"42501", "replication", text));
-            }
-        }
-        Ok(())
-    }
-
     fn place(&self) -> Result<ClientPlace, SetupError> {
         let total = usize::try_from(self.policy.config().gateway.max_clients).unwrap_or(usize::MAX);
         let limit = self.config()?.max_clients.map_or(total, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
@@ -214,11 +157,8 @@ impl Setup {
 
     fn hand_over(&mut self, port: Port, opened: Opened) {
         let Opened { server, session, cancel, place, parameters, auth: opened_as } = opened;
-        let Some(place) = place else { return };
         let mut guard = SessionGuard::new(&self.shard, &self.policy, self.facts.clone(), opened_as);
-        let mut session = postgres::session::Session::new(session);
         for (name, value) in &parameters {
-            session.note_parameter(name, value);
             wire::guard::Guard::parameter_status(&mut guard, name, value);
         }
         guard.connected(port.tls(), server.tls());
@@ -237,19 +177,19 @@ impl Setup {
     }
 
     /// Tells the client and the audit why there is no session.
-    async fn end(&mut self, mut port: Port, error: SetupError) -> Result<(), SetupError> {
+    async fn end(&mut self, mut port: Port, error: SetupError) {
         let fault = match error {
             SetupError::ClientGone(error) => {
                 self.facts.client_gone(&self.shard, &error);
                 if !matches!(error, PortError::Expired) {
-                    return Ok(());
+                    return;
                 }
                 Fault::new(Culprit::Client, b"57P05", "startup_timeout", "the time for setting up the session is over")
             }
             SetupError::ServerRefused { sqlstate } => {
                 self.facts.login_failed(&self.shard, "server_refused", sqlstate);
                 self.linger(port).await;
-                return Ok(());
+                return;
             }
             SetupError::LoginFailed(fault) => {
                 self.facts.login_failed(&self.shard, fault.reason, fault.sqlstate);
@@ -262,12 +202,16 @@ impl Setup {
         };
         self.watch.deadline_ns.set(self.shard.clock.now_ns().saturating_add(LINGER_NS));
         port.state().renew();
-        let mut message = Vec::new();
-        postgres::backend::fault_response(&mut message, &fault);
-        if port.send(&message).await.is_ok() {
+        if port.send(&self.last_words(&fault)).await.is_ok() {
             self.linger(port).await;
         }
-        Ok(())
+    }
+
+    /// A fault as the listener's protocol tells it before a session.
+    fn last_words(&self, fault: &Fault) -> Vec<u8> {
+        match self.config().map(|config| config.protocol) {
+            Ok(Protocol::Postgres) | Err(_) => postgres::last_words(fault),
+        }
     }
 
     /// Lets the client read the last message: closing with unread input would reset the connection.
@@ -282,23 +226,23 @@ impl Setup {
     }
 }
 
-/// Name and value of a ParameterStatus.
+/// Name and value of a setting that the server reported.
 pub(crate) type Setting = (Box<[u8]>, Box<[u8]>);
 
 /// A server connection that is ready for the first statement.
 pub(crate) struct Opened {
     /// The server's side.
     pub(crate) server: Port,
-    /// How the protocol session begins.
-    pub(crate) session: postgres::session::SessionOptions,
+    /// The protocol session, ready for the first statement.
+    pub(crate) session: ProtocolSession,
     /// The key for cancelling, and the server that knows it.
     pub(crate) cancel: Option<(crate::cancel::CancelKey, socket2::SockAddr)>,
-    /// Settings that the server reported.
+    /// Settings that the server reported, for the guard.
     pub(crate) parameters: Vec<Setting>,
     /// How the client was authenticated, for the audit.
     pub(crate) auth: &'static str,
     /// Its place among the clients.
-    pub(crate) place: Option<ClientPlace>,
+    pub(crate) place: ClientPlace,
 }
 
 /// Ends set-ups whose time is over, and forgets those that are done.

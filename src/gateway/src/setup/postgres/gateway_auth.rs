@@ -16,10 +16,11 @@ use postgres::startup::{NEWEST_MINOR, StartupMessage, negotiate, server_negotiat
 use wire::fault::{Culprit, Fault};
 use wire::limits::AUTH_BYTES;
 
+use super::super::port::Port;
+use super::super::{Setting, Setup, SetupError, client_gone, internal, server_gone};
+use super::Ready;
 use super::passthrough::{broken, broken_kind, key_of, parameter_of};
-use super::port::Port;
 use super::server::{front, next_from_server, sqlstate_of};
-use super::{Opened, Setting, Setup, SetupError, client_gone, internal, server_gone};
 use crate::cancel::CancelKey;
 use crate::tls::TlsStream;
 
@@ -39,7 +40,7 @@ impl Setup {
         &mut self,
         client: &mut Port,
         message: &StartupMessage,
-    ) -> Result<Opened, SetupError> {
+    ) -> Result<Ready, SetupError> {
         let negotiated = negotiate(message, NEWEST_MINOR);
         if let Some(answer) = &negotiated.answer {
             client.send(answer).await.map_err(client_gone)?;
@@ -56,9 +57,9 @@ impl Setup {
         let transaction = said.status.try_into().map_err(|_| broken("ReadyForQuery with an unknown status"))?;
         postgres::backend::ready_for_query(&mut greeting, transaction);
         client.send(&greeting).await.map_err(client_gone)?;
-        Ok(Opened {
+        Ok(Ready {
             server,
-            session: SessionOptions {
+            options: SessionOptions {
                 protocol: (3, negotiated.minor),
                 replication: message.replication()? != postgres::startup::Replication::None,
                 transaction,
@@ -66,7 +67,6 @@ impl Setup {
             cancel: said.key.map(|key| (key, address)),
             parameters: said.parameters,
             auth: "gateway",
-            place: None,
         })
     }
 

@@ -1,7 +1,7 @@
 //! A CancelRequest on its way to the server session that it is meant for.
 
-use super::Setup;
-use super::port::Port;
+use super::super::Setup;
+use super::super::port::Port;
 use crate::cancel::CancelKey;
 
 impl Setup {

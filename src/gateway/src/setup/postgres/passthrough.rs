@@ -13,9 +13,10 @@ use postgres::startup::{NEWEST_MINOR, StartupMessage, server_negotiated};
 use wire::fault::{Culprit, Fault};
 use wire::limits::{AUTH_BYTES, ERROR_BYTES};
 
-use super::port::Port;
+use super::super::port::Port;
+use super::super::{Setting, Setup, SetupError, client_gone, server_gone};
+use super::Ready;
 use super::server::{Front, front, sqlstate_of};
-use super::{Opened, Setting, Setup, SetupError, client_gone, server_gone};
 use crate::cancel::CancelKey;
 
 /// What has been learned while the exchange went by.
@@ -35,7 +36,7 @@ impl Setup {
         &mut self,
         client: &mut Port,
         message: &StartupMessage,
-    ) -> Result<Opened, SetupError> {
+    ) -> Result<Ready, SetupError> {
         let (mut server, address) = self.connect_server().await?;
         self.encrypt_server(&mut server).await?;
         // A version that we do not know is not asked for: what is not understood does not pass.
@@ -60,9 +61,9 @@ impl Setup {
             wait_for_either(client, &server, exchange.login.is_done()).await;
             fill_readable(client, &mut server, exchange.login.is_done()).await?;
         };
-        Ok(Opened {
+        Ok(Ready {
             server,
-            session: SessionOptions {
+            options: SessionOptions {
                 protocol: (3, exchange.minor),
                 replication: message.replication()? != postgres::startup::Replication::None,
                 transaction: status.try_into().map_err(|_| broken("ReadyForQuery with an unknown status"))?,
@@ -70,7 +71,6 @@ impl Setup {
             cancel: exchange.key.map(|key| (key, address)),
             parameters: exchange.parameters,
             auth: exchange.login.method().name(),
-            place: None,
         })
     }
 

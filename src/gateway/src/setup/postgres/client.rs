@@ -6,8 +6,8 @@
 use postgres::startup::{FirstPacket, Progress, StartupMessage, StartupParser};
 use wire::fault::{Culprit, Fault};
 
-use super::port::Port;
-use super::{Setup, SetupError, client_gone};
+use super::super::port::Port;
+use super::super::{Setup, SetupError, client_gone};
 use crate::tls::ServerTls;
 
 /// What a client wants.
