@@ -15,13 +15,14 @@
 
 #![forbid(unsafe_code)]
 
+pub use wire::secret;
+
 pub mod auth;
 pub mod backend;
 pub mod frame;
 pub mod frontend;
 pub mod message;
 pub mod scram;
-pub mod secret;
 pub mod session;
 pub mod startup;
 pub mod types;

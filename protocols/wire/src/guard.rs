@@ -14,6 +14,9 @@ use crate::value::{Column, Encoding};
 /// By which message a statement came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Carrier {
+    /// A message without SQL; the text is the statement that would do the same, such as `USE` for MySQL's
+    /// COM_INIT_DB.
+    Command,
     /// A message that runs it at once and may hold several statements.
     Query,
     /// A message that prepares it; it runs later, any number of times.
@@ -99,6 +102,8 @@ pub struct Outcome<'a> {
     pub rows: u64,
     /// The SQLSTATE of the error that ended it.
     pub sqlstate: Option<[u8; 5]>,
+    /// The number of that error, in a protocol that numbers errors (MySQL).
+    pub error_code: Option<u16>,
     /// Whether it stopped at a row limit and can go on.
     pub suspended: bool,
     /// Bytes of messages from the client that belong to it.
@@ -266,8 +271,47 @@ pub trait Guard {
     /// The server reported a setting.
     fn parameter_status(&mut self, name: &[u8], value: &[u8]);
 
+    /// The server asks the client for a file of its machine (MySQL's `LOAD DATA LOCAL INFILE`). `file` is
+    /// the name as the server gives it: any server may ask for any file. Refused unless the guard says
+    /// otherwise.
+    ///
+    /// # Errors
+    /// The refusal.
+    fn local_file(&mut self, statement: &Self::Statement, file: &[u8]) -> Result<(), Denial> {
+        let (_, _) = (statement, file);
+        Err(Denial { sqlstate: *b"42000", message: "local files are not allowed".into(), hint: None })
+    }
+
+    /// The client has sent a file that [`Guard::local_file`] allowed: its name and its size in bytes.
+    fn local_file_sent(&mut self, execution: &mut Self::Execution, file: &[u8], bytes: u64) {
+        let (_, _, _) = (execution, file, bytes);
+    }
+
+    /// The client asks to become another user on the same connection, and the server is to check it
+    /// (MySQL's COM_CHANGE_USER). Refused unless the guard says otherwise.
+    ///
+    /// # Errors
+    /// The refusal.
+    fn change_user(&mut self, user: &[u8], database: &[u8]) -> Result<(), Denial> {
+        let (_, _) = (user, database);
+        Err(Denial { sqlstate: *b"42000", message: "the user cannot be changed".into(), hint: None })
+    }
+
+    /// The server took the change that [`Guard::change_user`] allowed.
+    fn user_changed(&mut self, user: &[u8], database: &[u8]) {
+        let (_, _) = (user, database);
+    }
+
+    /// The server has put every setting of the session back to what it was after login.
+    fn session_reset(&mut self) {}
+
     /// The query that reads the catalogue: one text of several statements, run as a simple query.
     fn catalogue_query(&mut self) -> String;
+
+    /// The same as one text for each statement, for a protocol that runs one at a time.
+    fn catalogue_queries(&mut self) -> Vec<String> {
+        vec![self.catalogue_query()]
+    }
 
     /// One row of the catalogue, from the `result`-th statement of the query, counted from 0.
     fn catalogue_row(&mut self, result: usize, cells: &[Option<&[u8]>]);

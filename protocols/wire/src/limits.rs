@@ -16,6 +16,10 @@ pub const AUTH_BYTES: usize = 65_535;
 /// so that a longer name would be one user to us and another to the server.
 pub const NAME_BYTES: usize = 63;
 
+/// Longest user or database name that a MySQL client may log in with: 128 characters (MariaDB's user names)
+/// of 3 bytes. A server refuses or cuts longer ones.
+pub const MYSQL_NAME_BYTES: usize = 384;
+
 /// PBKDF2 iterations that a server may ask of us in SCRAM: the highest count in OWASP's advice (2023); about
 /// a tenth of a second of one core, where PostgreSQL's default of 4,096 takes a millisecond.
 pub const SCRAM_ITERATIONS: u32 = 600_000;
@@ -36,6 +40,10 @@ pub const AUDIT_PARAMETER_BYTES: usize = 256;
 
 /// Bind parameters that the audit keeps of one execution.
 pub const AUDIT_PARAMETERS: usize = 64;
+
+/// Beginning of a MySQL COM_STMT_EXECUTE that is read before it goes on: the bitmap and types of all 65,535
+/// parameters (136 KiB), and the values that the audit keeps. The rest streams by unread.
+pub const EXECUTE_BYTES: usize = 192 << 10;
 
 /// Largest row that is gathered when it spans chunks, so that a mask may change its length and a detector
 /// may see whole cells. Past it, cells under any mask are overwritten whole as they stream by.
@@ -61,6 +69,8 @@ pub const PIPELINE_DEPTH: usize = 262_144;
 pub const SESSION_STATE_BYTES: usize = 64 << 20;
 
 const _: () = assert!(STARTUP_BYTES < AUTH_BYTES);
+const _: () = assert!(EXECUTE_BYTES > 65_535 / 8 + 2 * 65_535 + AUDIT_PARAMETERS * AUDIT_PARAMETER_BYTES);
+const _: () = assert!(MYSQL_NAME_BYTES < STARTUP_BYTES);
 const _: () = assert!(NAME_BYTES < STARTUP_BYTES);
 const _: () = assert!(TLS_PENDING_BYTES > (64 << 10) + (18 << 10));
 const _: () = assert!(AUDIT_STATEMENT_BYTES <= STATEMENT_BYTES);

@@ -6,7 +6,8 @@
 pub enum Encoding {
     /// The type's text form in the session's client encoding.
     Text,
-    /// PostgreSQL's binary form (the type's `send` function), big-endian.
+    /// PostgreSQL's binary form (the type's `send` function), big-endian. For [`ValueType::Bytes`] and
+    /// [`ValueType::Unknown`] that is the value's own bytes, and so it stands for those of every protocol.
     PgBinary,
 }
 
@@ -71,7 +72,7 @@ pub enum ValueType {
 }
 
 /// Where a result column says it comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
     /// Computed, or the server does not say.
     None,
@@ -82,6 +83,20 @@ pub enum Origin {
         /// `pg_attribute.attnum`, counted from 1; system columns are negative.
         number: i16,
     },
+    /// A column by its names, as MySQL's column definition gives them. Boxed: most columns of Postgres are
+    /// held in great numbers.
+    Named(Box<NamedOrigin>),
+}
+
+/// A column by its names, in the character set of results.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NamedOrigin {
+    /// The schema, which MySQL calls a database.
+    pub schema: Box<str>,
+    /// The table or view (`org_table`), not the alias that it has in the statement.
+    pub relation: Box<str>,
+    /// The column's name in it (`org_name`).
+    pub column: Box<str>,
 }
 
 /// One column of a result, as the server describes it.

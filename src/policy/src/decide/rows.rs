@@ -90,7 +90,8 @@ impl Planner<'_> {
 
     fn column(&self, index: usize, count: usize, column: &Column, stale: &mut bool) -> ColumnSpec {
         let origin = match column.origin {
-            Origin::None | Origin::Attribute { relation: 0, .. } => None,
+            // Names are not looked up yet: such a column counts as one of unknown origin.
+            Origin::None | Origin::Attribute { relation: 0, .. } | Origin::Named(_) => None,
             Origin::Attribute { relation, number } => Some((relation, number)),
         };
         let mask = if self.rules.has_column_masks() { self.mask(index, count, origin, stale) } else { None };
