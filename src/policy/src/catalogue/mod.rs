@@ -146,6 +146,18 @@ impl Catalogue {
         self.user_operators.contains(name)
     }
 
+    /// Whether any operator is the users' own.
+    #[must_use]
+    pub fn has_user_operators(&self) -> bool {
+        !self.user_operators.is_empty()
+    }
+
+    /// Whether a view reads a relation.
+    #[must_use]
+    pub fn depends_on(&self, view: u32, relation: u32) -> bool {
+        self.depends.get(&view).is_some_and(|depends| depends.iter().any(|(read, _)| *read == relation))
+    }
+
     /// What the rules of a user mean in this catalogue. Compiled when first asked for; later calls cost a
     /// look-up under a lock, so keep the answer as long as catalogue and rules are the same.
     #[must_use]

@@ -13,6 +13,7 @@ pub mod copy;
 mod detecting;
 mod judge;
 pub mod kind;
+pub mod lineage;
 mod opaque;
 mod parameters;
 mod predicates;

@@ -100,7 +100,7 @@ pub(super) fn by_tree(map: Map<'_>, facts: &Facts, tokens: Reach) -> Found {
 }
 
 /// What the grammar writes as a function and `pg_proc` does not list under that name.
-fn is_grammar(name: &str) -> bool {
+pub(super) fn is_grammar(name: &str) -> bool {
     const GRAMMAR: &[&str] = &[
         "any",
         "all",
