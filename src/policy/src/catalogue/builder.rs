@@ -35,6 +35,7 @@ pub struct CatalogueBuilder {
     user_functions: HashSet<Box<str>>,
     calling_views: HashSet<u32>,
     user_operators: HashSet<Box<str>>,
+    generated: Vec<(u32, i16, Box<str>)>,
     seen: [bool; RESULTS],
     wrong: Option<usize>,
 }
@@ -86,6 +87,7 @@ impl CatalogueBuilder {
             7 => {
                 self.user_operators.insert(text(0)?.into());
             }
+            8 => self.generated.push((oid(0)?, number(1)?, text(2)?.into())),
             _ => return None,
         }
         Some(())
@@ -123,6 +125,7 @@ impl CatalogueBuilder {
             user_functions: self.user_functions,
             calling_views: self.calling_views,
             user_operators: self.user_operators,
+            generated: self.generated,
             sights: std::sync::Mutex::default(),
         })
     }

@@ -90,6 +90,8 @@ pub struct Catalogue {
     user_functions: HashSet<Box<str>>,
     calling_views: HashSet<u32>,
     user_operators: HashSet<Box<str>>,
+    /// Relation, column, and the expression that makes it.
+    generated: Vec<(u32, i16, Box<str>)>,
     sights: Mutex<HashMap<RulesKey, Arc<Sight>>>,
 }
 

@@ -17,6 +17,7 @@
 /// | 5 | function: name, `b` if it came with the server or a harmless extension, else `u` |
 /// | 6 | view that calls a function of the users: OID |
 /// | 7 | operator of the users: name |
+/// | 8 | generated column: relation, number, expression |
 pub const QUERY: &str = r#"
 SELECT c.oid, n.nspname, c.relname, c.relkind
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
@@ -63,7 +64,11 @@ SELECT DISTINCT o.oprname
            AND d.refclassid OPERATOR(pg_catalog.=) '3079'::pg_catalog.oid
            AND e.extname OPERATOR(pg_catalog.=) ANY (ARRAY['btree_gin','btree_gist','citext','cube','earthdistance',
              'hstore','intarray','isn','ltree','pg_trgm','seg','vector']::pg_catalog.name[]));
+SELECT d.adrelid, d.adnum, pg_catalog.pg_get_expr(d.adbin, d.adrelid)
+  FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) d.adrelid
+   AND a.attnum OPERATOR(pg_catalog.=) d.adnum
+ WHERE a.attgenerated OPERATOR(pg_catalog.<>) ''::pg_catalog."char" AND NOT a.attisdropped;
 "#;
 
 /// Results of [`QUERY`].
-pub const RESULTS: usize = 8;
+pub const RESULTS: usize = 9;

@@ -19,7 +19,7 @@
 //! | [`from`] | FROM and its joins |
 //! | [`change`] | INSERT, UPDATE, DELETE, MERGE |
 //!
-//! Views are relations with columns of their own here: [`columns_of`] gives what those show.
+//! Views are relations with columns of their own here; the catalogue follows their definitions.
 
 mod call;
 mod change;
@@ -49,6 +49,44 @@ pub struct Lineage {
     pub uses: Box<[Use]>,
     /// Values that it puts somewhere.
     pub writes: Box<[Write]>,
+}
+
+impl Lineage {
+    /// An estimate of the memory that it holds, in bytes.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let flows = self.columns.iter().map(|output| &output.flow);
+        let flows = flows.chain(self.uses.iter().map(|used| &used.flow));
+        let flows = flows.chain(self.writes.iter().map(|write| &write.flow));
+        flows.map(|flow| size_of::<Output>() + size_of_val(flow.origins())).sum::<usize>() + size_of::<Self>()
+    }
+
+    /// Every set of columns that some value of it tells of, computed or shown.
+    pub fn flows(&self) -> impl Iterator<Item = &Flow> {
+        let shown = self.columns.iter().map(|output| &output.flow);
+        let used = self.uses.iter().map(|used| &used.flow);
+        shown.chain(used).chain(self.writes.iter().map(|write| &write.flow))
+    }
+
+    /// The columns of a result that has so many; `None` where they cannot be told apart.
+    ///
+    /// Columns that are not known one by one take what is left; where they stand at several places, all between
+    /// the first and the last of them tell of everything that stands there.
+    #[must_use]
+    pub fn aligned(&self, count: usize) -> Option<Vec<Output>> {
+        let spread = |output: &Output| output.spread;
+        let Some(first) = self.columns.iter().position(spread) else {
+            return (self.columns.len() == count).then(|| self.columns.to_vec());
+        };
+        let last = self.columns.iter().rposition(spread)?;
+        let (before, behind) = (self.columns.get(..first)?, self.columns.get(last + 1..)?);
+        let between = count.checked_sub(before.len() + behind.len())?;
+        let mut flow = Flow::nothing();
+        self.columns.get(first..=last)?.iter().for_each(|output| flow.add(&output.flow));
+        let filler = Output { name: None, flow, plain: false, spread: true };
+        let fillers = core::iter::repeat_n(filler, between);
+        Some(before.iter().cloned().chain(fillers).chain(behind.iter().cloned()).collect())
+    }
 }
 
 /// A column of a result.
@@ -159,11 +197,6 @@ pub(crate) fn of(statement: &Statement, names: Lookup<'_>) -> Option<Lineage> {
     let mut resolver = Resolver::new(names);
     let columns = resolver.statement(statement, &Scope::empty())?;
     resolver.finish(columns)
-}
-
-/// What the columns of a view show, by its definition. `None` where the definition cannot be followed.
-pub(crate) fn columns_of(statement: &Statement, names: Lookup<'_>) -> Option<Box<[Output]>> {
-    of(statement, names).map(|lineage| lineage.columns)
 }
 
 /// What an expression over the columns of one relation tells of: the definition of a generated column.

@@ -390,7 +390,10 @@ fn every_place_that_compares_is_a_use() {
                 "Where(c.card+o.total) Where(c.card+o.total)",
             ),
             ("SELECT 1 FROM orders WHERE total IN (SELECT card FROM customers)", "Where(c.card+o.total)"),
-            ("SELECT id FROM customers LIMIT (SELECT max(length(card)) FROM customers)", "Limit(c.card)"),
+            (
+                "SELECT id FROM customers LIMIT (SELECT max(length(card)) FROM customers)",
+                "Compute(c.card) Limit(c.card)",
+            ),
             ("SELECT 1 FROM (SELECT card AS x FROM customers) s WHERE x LIKE '4%'", "Where(c.card)"),
             ("SELECT * FROM customers AS c(a, b, d) WHERE d = '4'", "Where(c.card)=1"),
             ("WITH c AS (SELECT card AS x FROM customers) SELECT 1 FROM c WHERE x = '4'", "Where(c.card)=1"),
