@@ -29,6 +29,7 @@ fn summary() -> Summary {
         relations: &["public.pgbench_accounts"],
         verdict: Verdict::Allow,
         rule: None,
+        reported: &[],
     })
 }
 

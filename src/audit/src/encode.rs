@@ -69,6 +69,10 @@ impl Summary {
         if let Some(rule) = judged.rule {
             string(&mut out, "rule", rule);
         }
+        if !judged.reported.is_empty() {
+            json::key(&mut out, "reported");
+            json::array(&mut out, judged.reported, |out, rule| json::string(out, rule));
+        }
         Self(out.into_boxed_slice())
     }
 

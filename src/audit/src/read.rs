@@ -258,6 +258,7 @@ mod tests {
             relations: &["public.t"],
             verdict: Verdict::Allow,
             rule: Some("r"),
+            reported: &[],
         });
         let statement = Statement {
             unix_ns: 0,

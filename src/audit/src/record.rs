@@ -118,6 +118,8 @@ pub struct Judged<'a> {
     pub verdict: Verdict,
     /// The rule that decided, where one did.
     pub rule: Option<&'a str>,
+    /// Rules of `mode = "report"` that would have refused it or masked its results; usually none.
+    pub reported: &'a [&'a str],
 }
 
 /// One bind parameter.

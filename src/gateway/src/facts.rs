@@ -1,10 +1,11 @@
 //! Who a session belongs to, and what the audit and the metrics hear of its beginning and its end.
 
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use audit::{Identity, Record, Subject};
-use policy::snapshot::{Snapshot, UserRules};
+use policy::snapshot::{Snapshot, UserRules, Visit};
 use wire::fault::{Culprit, Fault};
 
 use crate::relay::End;
@@ -21,6 +22,10 @@ pub(crate) struct SessionFacts {
     pub(crate) listener: usize,
     /// Address and port.
     pub(crate) client: Box<str>,
+    /// The address alone, for rules that ask for it.
+    address: Option<IpAddr>,
+    /// The moment for which `rules` hold, in seconds since 1970.
+    pub(crate) unix_seconds: i64,
     /// As the client gave it; empty until it has.
     pub(crate) user: Box<[u8]>,
     /// As the client gave it.
@@ -48,10 +53,14 @@ impl SessionFacts {
             database: b"",
             application: b"",
         });
+        let address = client.parse::<SocketAddr>().ok().map(|address| address.ip().to_canonical());
+        let unix_seconds = seconds(shard.clock.unix_ns(shard.clock.now_ns()));
         Self {
             session,
             listener,
             client,
+            address,
+            unix_seconds,
             user: Box::default(),
             database: Box::default(),
             application: Box::default(),
@@ -73,7 +82,13 @@ impl SessionFacts {
     pub(crate) fn apply(&mut self, policy: &Snapshot) {
         // A name that is not UTF-8 matches no rule that names one, but every rule that names nobody.
         let user = String::from_utf8_lossy(&self.user);
-        self.rules = policy.rules_for(listener_name(policy, self.listener), &user);
+        self.rules = policy.rules_of(&Visit {
+            listener: listener_name(policy, self.listener),
+            user: &user,
+            address: self.address,
+            application: &String::from_utf8_lossy(&self.application),
+            unix_seconds: self.unix_seconds,
+        });
         self.identify(policy);
     }
 
@@ -203,6 +218,11 @@ pub(crate) struct Totals {
     pub(crate) bytes_in: u64,
     /// Bytes to the client.
     pub(crate) bytes_out: u64,
+}
+
+/// Whole seconds of a time in nanoseconds since 1970.
+pub(crate) fn seconds(unix_ns: u64) -> i64 {
+    i64::try_from(unix_ns / 1_000_000_000).unwrap_or(i64::MAX)
 }
 
 /// Name of a listener in the configuration.

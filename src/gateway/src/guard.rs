@@ -27,7 +27,7 @@ use self::settings::{Answer, Settings};
 use self::statement::Base;
 pub(crate) use self::statement::Statement;
 use crate::catalogues::Loaded;
-use crate::facts::{SessionFacts, Totals};
+use crate::facts::{SessionFacts, Totals, seconds};
 use crate::figures;
 use crate::relay::End;
 use crate::shard::Shard;
@@ -69,6 +69,8 @@ pub(crate) struct SessionGuard {
     settings: Settings,
     /// Whether the next question to the server is about the catalogue, not only about settings.
     catalogue_asked: bool,
+    /// Whether the last load of the catalogue failed; rules about statements alone do not try again.
+    load_failed: bool,
     /// Whether a statement that may change relations ran in the transaction that is open.
     changes_schema: bool,
     /// The listener's count of schema changes when `loading` began.
@@ -94,6 +96,7 @@ impl SessionGuard {
             loading: None,
             settings: Settings::default(),
             catalogue_asked: false,
+            load_failed: false,
             changes_schema: false,
             loading_epoch: 0,
             counts: MaskCounts::default(),
@@ -136,13 +139,17 @@ impl SessionGuard {
     /// Takes up a policy that was loaded since the last statement, and a catalogue that another session read.
     fn refresh(&mut self) {
         let policy = self.shard.policy.borrow();
-        if policy.generation() != self.generation {
+        let now = seconds(self.shard.clock.unix_ns(self.shard.turn_ns.get()));
+        // Rules hold for whole minutes: no verdict outlives the window of a rule.
+        let expired = policy.is_timed() && now / 60 != self.facts.unix_seconds / 60;
+        if policy.generation() != self.generation || expired {
             self.generation = policy.generation();
+            self.facts.unix_seconds = now;
             self.facts.apply(&policy);
             self.cache_context = None;
         }
         drop(policy);
-        if !self.facts.rules.needs_catalogue() {
+        if !self.wants_catalogue() {
             return;
         }
         let catalogues = self.shard.catalogues.borrow();
@@ -154,6 +161,27 @@ impl SessionGuard {
                 self.cache_context = None;
             }
         }
+    }
+
+    /// Whether the rules look into the catalogue: for masks, or for what functions and views do.
+    fn wants_catalogue(&self) -> bool {
+        self.facts.rules.needs_catalogue() || self.facts.rules.judges_statements()
+    }
+
+    /// Whether the catalogue is to be read before any statement is looked at. Rules about statements alone
+    /// need it once, and then only for what calls code of the users: see [`Self::code_in_doubt`].
+    fn catalogue_due(&self) -> bool {
+        if self.facts.rules.needs_catalogue() {
+            return self.schema_changed() || (self.catalogue_wanted() && self.may_load_catalogue());
+        }
+        self.catalogue.is_none() && !self.load_failed && self.may_load_catalogue()
+    }
+
+    /// Whether a statement calls code of the users that may be other code by now.
+    fn code_in_doubt(&self, follows_code: bool) -> bool {
+        let now_ns = self.shard.turn_ns.get();
+        let old = self.catalogue.as_ref().is_some_and(|loaded| loaded.is_old(now_ns));
+        follows_code && !self.load_failed && (self.schema_changed() || old) && self.may_load_catalogue()
     }
 
     /// The number under which the verdict cache knows this session's rules, catalogue and settings.
@@ -200,13 +228,16 @@ impl SessionGuard {
             return self.refuse_unrecorded(text);
         }
         let rules = Arc::clone(&self.facts.rules);
-        let possible = text.catalogue_possible && rules.needs_catalogue();
-        if possible && (self.schema_changed() || self.catalogue_wanted() && self.may_load_catalogue()) {
+        let possible = text.catalogue_possible && self.wants_catalogue();
+        if possible && self.catalogue_due() {
             return self.ask(true);
         }
         let context = self.cache_context();
         let known = self.shard.verdicts.borrow_mut().find(context, text.sql);
         if let Some(statement) = known {
+            if possible && self.code_in_doubt(statement.follows_code()) {
+                return self.ask(true);
+            }
             if statement.wants_search_path() && possible && self.settings.may_ask() {
                 return self.ask(false);
             }
@@ -214,6 +245,9 @@ impl SessionGuard {
         }
         let judgement = self.judgement(text);
         if judgement.catalogue_wanted && possible && self.may_load_catalogue() {
+            return self.ask(true);
+        }
+        if possible && self.code_in_doubt(judgement.follows_code) {
             return self.ask(true);
         }
         if judgement.search_path_wanted && possible && self.settings.may_ask() {
@@ -417,6 +451,7 @@ impl Guard for SessionGuard {
         if name == b"application_name" && *self.facts.application != *value {
             self.facts.application = value.into();
             self.facts.apply(&self.shard.policy.borrow());
+            self.cache_context = None;
         }
     }
 
@@ -447,6 +482,7 @@ impl Guard for SessionGuard {
         let Some(builder) = catalogue else { return };
         self.shard.metrics.borrow_mut().catalogue_loads += 1;
         self.catalogue_stale = false;
+        self.load_failed = true;
         let Some(catalogue) = Some(builder).filter(|_| succeeded).and_then(|builder| builder.finish().ok()) else {
             self.shard.metrics.borrow_mut().catalogue_failures += 1;
             tracing::warn!(session = %self.facts.session,
@@ -454,6 +490,7 @@ impl Guard for SessionGuard {
             return;
         };
         let now_ns = self.shard.turn_ns.get();
+        self.load_failed = false;
         let mut catalogues = self.shard.catalogues.borrow_mut();
         let catalogue = Arc::new(catalogue);
         catalogues.insert(self.facts.listener, &self.facts.database, catalogue, self.loading_epoch, now_ns);

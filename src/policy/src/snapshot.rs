@@ -4,12 +4,13 @@
 //! snapshot between two statements. Users to whom the same rules apply share one [`UserRules`], so that
 //! what is compiled or cached for one serves all.
 
+use core::net::IpAddr;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::pattern::ColumnPattern;
-use crate::config::{Config, Deny, LiteralsFile, Mask, Predicates, Unparsed};
-use crate::detect::{Detector, DetectorSet, DetectorUse, List, Literals};
+use crate::config::{Config, Deny, Mask, Mode, Predicates, Scope, Unparsed};
+use crate::detect::{DetectorSet, DetectorUse};
 use crate::mask::{HashKey, Method};
 use crate::rule::RuleId;
 use crate::statement::kind::KindSet;
@@ -19,8 +20,6 @@ use crate::statement::kind::KindSet;
 pub struct Found {
     /// The key of [`Method::Hash`]; unknown where the config has none.
     pub hash_key: HashKey,
-    /// The lists that masks look for.
-    pub literals: BTreeMap<LiteralsFile, Arc<Literals>>,
 }
 
 impl Found {
@@ -29,12 +28,6 @@ impl Found {
         let mut mask = mask.clone();
         if let Method::Hash(key) = &mut mask.method {
             key.clone_from(&self.hash_key);
-        }
-        let literals = mask.literals_file.as_ref().and_then(|file| self.literals.get(file));
-        for detector in &mut mask.detect {
-            if let (Detector::Literals(list), Some(literals)) = (detector, literals) {
-                *list = List::new(Arc::clone(literals));
-            }
         }
         mask
     }
@@ -47,9 +40,45 @@ pub struct Snapshot {
     found: Found,
     generation: u64,
     groups: HashMap<Box<str>, Arc<[Box<str>]>>,
-    /// The rules of each set of rules that was asked for. Bounded by the config, not by the users who
-    /// come: a set is decided by listener, groups and the users whom rules name.
-    sets: Mutex<BTreeMap<Box<[RuleId]>, Arc<UserRules>>>,
+    /// Whether some rule holds only at certain times.
+    is_timed: bool,
+    /// The rules of each set of rules that was asked for, at most [`SETS`] of them.
+    sets: Mutex<Sets>,
+}
+
+/// Most sets of rules that are remembered. A set is decided by listener, groups, the users whom rules name,
+/// and by address, application and time where rules ask for these: a client can choose among some, and so
+/// there is a bound.
+const SETS: usize = 4096;
+
+#[derive(Debug, Default)]
+struct Sets {
+    known: BTreeMap<Box<[RuleId]>, Arc<UserRules>>,
+    /// Sets compiled so far: numbers are never given twice, so that a forgotten one matches nothing.
+    compiled: u32,
+}
+
+/// Whose rules are asked for, from where and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Visit<'a> {
+    /// Name of the listener.
+    pub listener: &'a str,
+    /// Name of the user; unknown ones are fine, a user who is not listed is in no group.
+    pub user: &'a str,
+    /// The client's address; `None` where it has none that is known.
+    pub address: Option<IpAddr>,
+    /// The client's `application_name`, as it says.
+    pub application: &'a str,
+    /// Seconds since 1970.
+    pub unix_seconds: i64,
+}
+
+impl<'a> Visit<'a> {
+    /// A user of a listener of whom no more is known: no address, no application, 1970.
+    #[must_use]
+    pub fn of(listener: &'a str, user: &'a str) -> Self {
+        Self { listener, user, address: None, application: "", unix_seconds: 0 }
+    }
 }
 
 impl Snapshot {
@@ -64,7 +93,9 @@ impl Snapshot {
     #[must_use]
     pub fn compile_with(config: Arc<Config>, generation: u64, found: Found) -> Self {
         let groups = config.users.iter().map(|user| (user.name.clone(), user.groups.clone().into())).collect();
-        Self { config, found, generation, groups, sets: Mutex::default() }
+        let scopes = config.denies.iter().map(|rule| &rule.scope).chain(config.masks.iter().map(|rule| &rule.scope));
+        let is_timed = scopes.into_iter().any(|scope| scope.schedule.is_some());
+        Self { config, found, generation, groups, is_timed, sets: Mutex::default() }
     }
 
     /// The config that it was compiled from.
@@ -85,30 +116,49 @@ impl Snapshot {
         self.groups.get(user).cloned().unwrap_or_default()
     }
 
-    /// The rules that apply to a user of a listener. Both are names; unknown ones are fine, a user who is
-    /// not listed is in no group.
+    /// Whether the rules of a visit may be others a minute later: some rule holds at certain times only.
+    #[must_use]
+    pub fn is_timed(&self) -> bool {
+        self.is_timed
+    }
+
+    /// The rules that apply to a user of a listener, as for [`Visit::of`].
+    #[must_use]
+    pub fn rules_for(&self, listener: &str, user: &str) -> Arc<UserRules> {
+        self.rules_of(&Visit::of(listener, user))
+    }
+
+    /// The rules that apply to a client at a moment. They hold until what the visit says changes; times are
+    /// told to the minute, so where [`Snapshot::is_timed`] ask again when a minute begins.
     ///
     /// Takes a lock for the time of a look-up: ask once for a session and snapshot.
     #[must_use]
-    pub fn rules_for(&self, listener: &str, user: &str) -> Arc<UserRules> {
-        let groups = self.groups_of(user);
+    pub fn rules_of(&self, visit: &Visit<'_>) -> Arc<UserRules> {
+        let groups = self.groups_of(visit.user);
+        let applies = |scope: &Scope| {
+            scope.covers(visit.listener, visit.user, &groups)
+                && scope.covers_client(visit.address, visit.application)
+                && scope.covers_moment(visit.unix_seconds)
+        };
         let denies = self.config.denies.iter().map(|rule| &rule.scope);
         let masks = self.config.masks.iter().map(|rule| &rule.scope);
         let applying: Box<[RuleId]> = denies
             .chain(masks)
             .enumerate()
-            .filter(|(_, scope)| scope.covers(listener, user, &groups))
+            .filter(|(_, scope)| applies(scope))
             .filter_map(|(index, _)| u16::try_from(index).ok().map(RuleId))
             .collect();
         let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(rules) = sets.get(&applying) {
+        if let Some(rules) = sets.known.get(&applying) {
             return Arc::clone(rules);
         }
-        let set = u32::try_from(sets.len()).unwrap_or(u32::MAX);
-        let rules =
-            UserRules::compile(&self.config, &self.found, &applying, RulesKey { generation: self.generation, set });
-        let rules = Arc::new(rules);
-        sets.insert(applying, Arc::clone(&rules));
+        if sets.known.len() >= SETS {
+            sets.known.clear();
+        }
+        sets.compiled = sets.compiled.wrapping_add(1);
+        let key = RulesKey { generation: self.generation, set: sets.compiled };
+        let rules = Arc::new(UserRules::compile(&self.config, &self.found, &applying, key));
+        sets.known.insert(applying, Arc::clone(&rules));
         rules
     }
 
@@ -146,9 +196,10 @@ pub struct UserRules {
     config: Arc<Config>,
     key: RulesKey,
     denies: Vec<(RuleId, Deny)>,
+    reported_denies: Vec<(RuleId, Deny)>,
     column_masks: Vec<(RuleId, Mask)>,
+    reported_masks: Vec<(RuleId, Mask)>,
     detect_masks: Vec<(RuleId, Mask)>,
-    denied: KindSet,
     everywhere: Option<Arc<DetectorSet>>,
 }
 
@@ -156,14 +207,22 @@ impl UserRules {
     fn compile(config: &Arc<Config>, found: &Found, applying: &[RuleId], key: RulesKey) -> Self {
         let applies = |index: usize| RuleId(u16::try_from(index).unwrap_or(u16::MAX));
         let denies = config.denies.iter().enumerate().map(|(index, deny)| (applies(index), deny));
-        let denies: Vec<_> =
-            denies.filter(|(rule, _)| applying.contains(rule)).map(|(rule, deny)| (rule, deny.clone())).collect();
+        let denies = denies.filter(|(rule, _)| applying.contains(rule)).map(|(rule, deny)| (rule, deny.clone()));
+        let (denies, reported_denies) = denies.partition(|(_, deny)| deny.mode == Mode::Enforce);
         let masks = config.masks.iter().enumerate().map(|(index, mask)| (applies(config.denies.len() + index), mask));
         let masks = masks.filter(|(rule, _)| applying.contains(rule)).map(|(rule, mask)| (rule, found.completed(mask)));
-        let (column_masks, detect_masks): (Vec<_>, Vec<_>) = masks.partition(|(_, mask)| mask.detect.is_empty());
-        let denied = denies.iter().fold(KindSet::EMPTY, |all, (_, deny)| all.union(deny.statements));
-        let mut rules =
-            Self { config: Arc::clone(config), key, denies, column_masks, detect_masks, denied, everywhere: None };
+        let (masks, reported_masks): (Vec<_>, Vec<_>) = masks.partition(|(_, mask)| mask.mode == Mode::Enforce);
+        let (column_masks, detect_masks) = masks.into_iter().partition(|(_, mask)| mask.detect.is_empty());
+        let mut rules = Self {
+            config: Arc::clone(config),
+            key,
+            denies,
+            reported_denies,
+            column_masks,
+            reported_masks,
+            detect_masks,
+            everywhere: None,
+        };
         rules.everywhere = rules.detectors_where(|_| true);
         rules
     }
@@ -174,6 +233,8 @@ impl UserRules {
         self.denies.is_empty()
             && self.column_masks.is_empty()
             && self.detect_masks.is_empty()
+            && self.reported_denies.is_empty()
+            && self.reported_masks.is_empty()
             && self.config.policy.unparsed != Unparsed::Refuse
     }
 
@@ -241,10 +302,27 @@ impl UserRules {
         self.detect_masks.iter().map(|(rule, mask)| (*rule, mask))
     }
 
-    /// Every kind that some deny names.
+    /// The denies of `mode = "report"` that apply.
+    pub fn reported_denies(&self) -> impl Iterator<Item = (RuleId, &Deny)> {
+        self.reported_denies.iter().map(|(rule, deny)| (*rule, deny))
+    }
+
+    /// The masks of `mode = "report"` that apply.
+    pub fn reported_masks(&self) -> impl Iterator<Item = (RuleId, &Mask)> {
+        self.reported_masks.iter().map(|(rule, mask)| (*rule, mask))
+    }
+
+    /// The classes that users under column masks may send.
     #[must_use]
-    pub fn denied_kinds(&self) -> KindSet {
-        self.denied
+    pub fn allowed_under_masks(&self) -> KindSet {
+        self.config.policy.allow_under_masks
+    }
+
+    /// Whether a rule is about statements, so that it matters what the functions do that they call, and what
+    /// stands behind views.
+    #[must_use]
+    pub fn judges_statements(&self) -> bool {
+        !(self.denies.is_empty() && self.reported_denies.is_empty() && self.reported_masks.is_empty())
     }
 
     /// Whether some column mask forbids comparisons.
@@ -274,7 +352,7 @@ impl UserRules {
             .flat_map(|(rule, mask)| {
                 mask.detect.iter().map(|detector| DetectorUse {
                     rule: *rule,
-                    detector: detector.clone(),
+                    detector: *detector,
                     method: mask.method.clone(),
                 })
             })
@@ -351,8 +429,48 @@ mod tests {
         };
         assert_eq!(method(&Snapshot::compile(Arc::clone(&config), 1)), Method::Hash(HashKey::UNKNOWN));
         let hash_key = HashKey::new(b"a key only for tests").unwrap();
-        let found = Found { hash_key: hash_key.clone(), ..Found::default() };
+        let found = Found { hash_key: hash_key.clone() };
         assert_eq!(method(&Snapshot::compile_with(config, 2, found)), Method::Hash(hash_key));
+    }
+
+    #[test]
+    fn rules_hold_where_when_and_for_what_they_say() {
+        let text = r#"
+            [[listen]]
+            name = "l"
+            protocol = "postgres"
+            address = "127.0.0.1:6432"
+            upstream = "127.0.0.1:5432"
+            [[deny]]
+            name = "outside"
+            statements = ["drop"]
+            except_addresses = ["10.0.0.0/8"]
+            [[deny]]
+            name = "psql"
+            statements = ["drop"]
+            applications = ["psql*"]
+            [[deny]]
+            name = "nights"
+            statements = ["drop"]
+            hours = "20:00-06:00"
+            days = "mon-fri"
+            timezone = "Europe/Berlin"
+        "#;
+        let snapshot = Snapshot::compile(Arc::new(Config::parse(text, "t").unwrap()), 1);
+        assert!(snapshot.is_timed());
+        let names = |address: &str, application: &str, hour: i64| {
+            // 2024-01-01 was a Monday; Berlin is an hour ahead.
+            let unix_seconds = 1_704_067_200 + hour * 3600;
+            let address = address.parse().ok();
+            let rules = snapshot.rules_of(&Visit { listener: "l", user: "u", address, application, unix_seconds });
+            rules.denies().map(|(_, deny)| deny.name.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(names("10.1.1.1", "app", 12), Vec::<String>::new());
+        assert_eq!(names("11.1.1.1", "psql (17)", 12), ["outside", "psql"]);
+        assert_eq!(names("", "app", 12), ["outside"]);
+        assert_eq!(names("10.1.1.1", "app", 19), ["nights"]);
+        assert_eq!(names("10.1.1.1", "app", 24 + 4), ["nights"]);
+        assert_eq!(names("10.1.1.1", "app", 4), Vec::<String>::new());
     }
 
     #[test]

@@ -41,7 +41,14 @@ fn stranger() -> Identity {
 
 fn summary(statement: Text<'_>, rule: Option<&str>) -> Summary {
     let verdict = if rule.is_some() { Verdict::Deny } else { Verdict::Allow };
-    Summary::encode(&Judged { statement, kinds: &["select"], relations: &["public.customers"], verdict, rule })
+    Summary::encode(&Judged {
+        statement,
+        kinds: &["select"],
+        relations: &["public.customers"],
+        verdict,
+        rule,
+        reported: &[],
+    })
 }
 
 fn plain<'a>(identity: &'a Identity, summary: &'a Summary) -> Statement<'a> {

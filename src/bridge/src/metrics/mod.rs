@@ -31,6 +31,8 @@ pub struct ShardMetrics {
     pub faults: Counts,
     /// Cells masked, by rule.
     pub masked_cells: Counts,
+    /// Statements that rules of `mode = "report"` would have refused or masked, by rule.
+    pub reported_statements: Counts,
     /// Loads of a database's catalogue.
     pub catalogue_loads: u64,
     /// Loads of a database's catalogue that failed.
@@ -61,6 +63,7 @@ impl ShardMetrics {
         add_counts(&mut self.refused_connections, &other.refused_connections);
         add_counts(&mut self.faults, &other.faults);
         add_counts(&mut self.masked_cells, &other.masked_cells);
+        add_counts(&mut self.reported_statements, &other.reported_statements);
         self.catalogue_loads += other.catalogue_loads;
         self.catalogue_failures += other.catalogue_failures;
         self.verdict_cache.merge(&other.verdict_cache);

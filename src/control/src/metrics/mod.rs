@@ -116,6 +116,13 @@ fn data(page: &mut Page, shards: &ShardMetrics) {
     bytes.sample(&[("leg", "server"), ("direction", "out")], data.bytes_to_server);
     page.counter("wiregate_rows_total", "Rows that command tags counted.", data.rows);
     named(page, "wiregate_masked_cells_total", "Cells masked, by rule.", "rule", &shards.masked_cells);
+    named(
+        page,
+        "wiregate_reported_statements_total",
+        "Statements that a rule in report mode would have refused or masked, by rule.",
+        "rule",
+        &shards.reported_statements,
+    );
     page.counter(
         "wiregate_oversized_cells_total",
         "Cells redacted whole because they were over a limit.",

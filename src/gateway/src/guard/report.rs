@@ -109,6 +109,12 @@ impl SessionGuard {
                 count(&mut metrics.masked_cells, mask.rule, mask.cells);
             }
         }
+        if outcome.part == 0 {
+            for rule in statement.reported() {
+                let name = statement.rules().rule_name(*rule);
+                count(&mut self.shard.metrics.borrow_mut().reported_statements, name, 1);
+            }
+        }
         let own = statement.summary_of(outcome.part);
         let record = Record::Statement(audit::Statement {
             unix_ns: self.shard.clock.unix_ns(execution.received_ns),

@@ -8,6 +8,7 @@ use audit::{Summary, Text};
 use policy::catalogue::Catalogue;
 use policy::decide::{CopyDecision, Readable};
 use policy::mask::RowMask;
+use policy::rule::RuleId;
 use policy::snapshot::UserRules;
 use policy::statement::kind::{Kind, KindSet};
 use policy::statement::{Judgement, Read, Ruling};
@@ -55,7 +56,7 @@ impl Statement {
             Ruling::Allow => Verdict::Allow,
             Ruling::Deny(refusal) => Verdict::Deny(refusal.denial.clone()),
         };
-        let summary = summarize(text, &judgement, &verdict);
+        let summary = summarize(text, &judgement, &verdict, &base.rules);
         Self {
             text: text.sql.into(),
             total_bytes: text.total_bytes,
@@ -71,7 +72,7 @@ impl Statement {
     pub(super) fn refused(text: &StatementText<'_>, denial: Denial, base: Base) -> Self {
         let judgement = policy::statement::judge_unread(&base.rules, "it was not looked at", text.total_bytes);
         let verdict = Verdict::Deny(denial);
-        let summary = summarize(text, &judgement, &verdict);
+        let summary = summarize(text, &judgement, &verdict, &base.rules);
         Self {
             text: text.sql.into(),
             total_bytes: text.total_bytes,
@@ -115,7 +116,13 @@ impl Statement {
         let part = self.judgement.parts.get(usize::try_from(part).ok().filter(|part| *part > 0)?)?;
         let text = self.text.get(part.range.clone())?;
         let relations = part.relations.iter().map(|relation| relation.name.to_string());
-        Some(encode(Text::cut(text, text.len(), AUDIT_STATEMENT_BYTES), relations, part.kinds, &self.verdict, None))
+        Some(encode(
+            Text::cut(text, text.len(), AUDIT_STATEMENT_BYTES),
+            relations,
+            part.kinds,
+            (&self.verdict, None),
+            &[],
+        ))
     }
 
     /// The rules that it was judged under.
@@ -136,6 +143,16 @@ impl Statement {
     /// Whether it would be judged more exactly if the search path were known.
     pub(super) fn wants_search_path(&self) -> bool {
         self.judgement.search_path_wanted
+    }
+
+    /// Whether it calls code of the users, or functions that the catalogue does not know.
+    pub(super) fn follows_code(&self) -> bool {
+        self.judgement.follows_code
+    }
+
+    /// The rules of `mode = "report"` that would have refused it or masked its results.
+    pub(super) fn reported(&self) -> &[RuleId] {
+        &self.judgement.reported
     }
 
     /// Whether role or search path may be others once it ran.
@@ -209,7 +226,7 @@ impl Statement {
     }
 }
 
-fn summarize(text: &StatementText<'_>, judgement: &Judgement, verdict: &Verdict) -> Summary {
+fn summarize(text: &StatementText<'_>, judgement: &Judgement, verdict: &Verdict, rules: &UserRules) -> Summary {
     let rule = match (&judgement.ruling, verdict) {
         (Ruling::Deny(refusal), _) => Some(&*refusal.name),
         (Ruling::Allow, Verdict::Deny(_)) => Some("audit unavailable"),
@@ -217,15 +234,16 @@ fn summarize(text: &StatementText<'_>, judgement: &Judgement, verdict: &Verdict)
     };
     let relations = judgement.relations().map(|relation| relation.name.to_string());
     let statement = Text::cut(text.sql, text.total_bytes, AUDIT_STATEMENT_BYTES);
-    encode(statement, relations, judgement.kinds(), verdict, rule)
+    let reported: Vec<&str> = judgement.reported.iter().map(|rule| rules.rule_name(*rule)).collect();
+    encode(statement, relations, judgement.kinds(), (verdict, rule), &reported)
 }
 
 fn encode(
     statement: Text<'_>,
     relations: impl Iterator<Item = String>,
     kinds: KindSet,
-    verdict: &Verdict,
-    rule: Option<&str>,
+    (verdict, rule): (&Verdict, Option<&str>),
+    reported: &[&str],
 ) -> Summary {
     let mut relations: Vec<String> = relations.collect();
     relations.sort_unstable();
@@ -242,6 +260,7 @@ fn encode(
             Verdict::Hold => audit::Verdict::Hold,
         },
         rule,
+        reported,
     })
 }
 

@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::query::RESULTS;
+use super::query::{RESULTS, ROUTINES};
+use super::routines::{Routine, Routines};
 use super::{Catalogue, Column, Relation, types};
 
 /// Why the rows give no catalogue.
@@ -35,7 +36,7 @@ pub struct CatalogueBuilder {
     user_functions: HashSet<Box<str>>,
     calling_views: HashSet<u32>,
     user_operators: HashSet<Box<str>>,
-    generated: Vec<(u32, i16, Box<str>)>,
+    routines: Routines,
     seen: [bool; RESULTS],
     wrong: Option<usize>,
 }
@@ -87,7 +88,10 @@ impl CatalogueBuilder {
             7 => {
                 self.user_operators.insert(text(0)?.into());
             }
-            8 => self.generated.push((oid(0)?, number(1)?, text(2)?.into())),
+            ROUTINES => {
+                let routine = Routine::new(text(1)?, text(2));
+                self.routines.entry(text(0)?.into()).or_default().push(routine);
+            }
             _ => return None,
         }
         Some(())
@@ -125,7 +129,7 @@ impl CatalogueBuilder {
             user_functions: self.user_functions,
             calling_views: self.calling_views,
             user_operators: self.user_operators,
-            generated: self.generated,
+            routines: self.routines,
             sights: std::sync::Mutex::default(),
         })
     }

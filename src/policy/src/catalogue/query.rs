@@ -17,7 +17,7 @@
 /// | 5 | function: name, `b` if it came with the server or a harmless extension, else `u` |
 /// | 6 | view that calls a function of the users: OID |
 /// | 7 | operator of the users: name |
-/// | 8 | generated column: relation, number, expression |
+/// | 8 | routine of the users: name, language, definition; NULL where it is too long or not read |
 pub const QUERY: &str = r#"
 SELECT c.oid, n.nspname, c.relname, c.relkind
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
@@ -64,11 +64,25 @@ SELECT DISTINCT o.oprname
            AND d.refclassid OPERATOR(pg_catalog.=) '3079'::pg_catalog.oid
            AND e.extname OPERATOR(pg_catalog.=) ANY (ARRAY['btree_gin','btree_gist','citext','cube','earthdistance',
              'hstore','intarray','isn','ltree','pg_trgm','seg','vector']::pg_catalog.name[]));
-SELECT d.adrelid, d.adnum, pg_catalog.pg_get_expr(d.adbin, d.adrelid)
-  FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) d.adrelid
-   AND a.attnum OPERATOR(pg_catalog.=) d.adnum
- WHERE a.attgenerated OPERATOR(pg_catalog.<>) ''::pg_catalog."char" AND NOT a.attisdropped;
+WITH r AS MATERIALIZED (
+  SELECT p.proname, l.lanname,
+         CASE WHEN l.lanname OPERATOR(pg_catalog.=) ANY (ARRAY['sql','plpgsql']::pg_catalog.name[])
+              THEN pg_catalog.pg_get_functiondef(p.oid) END AS definition
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) p.prolang
+   WHERE p.oid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid
+     AND p.prokind OPERATOR(pg_catalog.<>) 'a'::pg_catalog."char"
+     AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d
+          WHERE d.classid OPERATOR(pg_catalog.=) '1255'::pg_catalog.oid AND d.objid OPERATOR(pg_catalog.=) p.oid
+            AND d.refclassid OPERATOR(pg_catalog.=) '3079'::pg_catalog.oid
+            AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog."char"))
+SELECT r.proname, r.lanname,
+       CASE WHEN pg_catalog.octet_length(r.definition) OPERATOR(pg_catalog.<=) '32768'::pg_catalog.int4
+            THEN r.definition END
+  FROM r;
 "#;
 
 /// Results of [`QUERY`].
 pub const RESULTS: usize = 9;
+
+/// The result that holds the routines of the users.
+pub(super) const ROUTINES: usize = 8;

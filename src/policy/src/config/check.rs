@@ -6,12 +6,12 @@
 use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeSet, HashMap};
 
+use super::never::{self, report};
 use super::read::{Marks, Problems, list};
 use super::sections::Draft;
 use super::{Auth, Mask, Predicates, Scope, problem};
 use crate::mask::Method;
 use crate::rule::RuleId;
-use crate::statement::kind::{Kind, KindSet};
 
 /// Checks a whole draft.
 pub(super) fn draft(draft: &Draft, problems: &Problems) {
@@ -34,11 +34,6 @@ fn unique<T>(entries: &[(T, Marks)], name: impl Fn(&T) -> &str, what: &str, prob
             report(problems, marks, "name", format!("a second {what} of the name \"{}\"", name(entry)));
         }
     }
-}
-
-fn report(problems: &Problems, marks: &Marks, key: &str, message: impl core::fmt::Display) {
-    let (offset, path) = marks.of(key);
-    problems.add(offset, path, message);
 }
 
 /// Two listeners cannot share a port, unless both name different single addresses.
@@ -100,14 +95,11 @@ fn rules(draft: &Draft, problems: &Problems) {
     };
     for (rule, marks) in &draft.denies {
         scope(&rule.scope, marks);
-        let where_kinds = KindSet::of(Kind::UPDATE).union(KindSet::of(Kind::DELETE));
-        if rule.without_where && !rule.statements.is_empty() && !rule.statements.meets(where_kinds) {
-            let message = "only \"update\" and \"delete\" have a WHERE: the rule can never match";
-            report(problems, marks, "without_where", message);
-        }
+        never::deny(rule, marks, problems);
     }
     for (rule, marks) in &draft.masks {
         scope(&rule.scope, marks);
+        never::mask(rule, marks, problems);
         if rule.predicates == Predicates::Deny && !rule.detect.is_empty() {
             let message = "is for column masks; a detector only sees results, not what a statement compares";
             report(problems, marks, "predicates", message);

@@ -5,13 +5,16 @@
 //! variables and addresses are named here and never opened, because this crate does no IO.
 
 mod check;
+pub mod conditions;
+mod never;
 pub mod pattern;
 mod problem;
 mod read;
+mod rules;
 mod sections;
 mod units;
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::path::PathBuf;
 
@@ -20,6 +23,7 @@ pub use problem::Problem;
 use crate::detect::Detector;
 use crate::mask::Method;
 use crate::statement::kind::KindSet;
+use conditions::{FunctionPattern, Glob, Network, Schedule};
 use pattern::{ColumnPattern, TablePattern};
 
 /// A whole, checked config file.
@@ -116,6 +120,9 @@ pub struct PolicySettings {
     pub hash_key: Option<Secret>,
     /// `unparsed`: what becomes of a statement that the parser cannot read. Default `"auto"`.
     pub unparsed: Unparsed,
+    /// `allow_under_masks`: classes of statements that users under column masks may send although masks do
+    /// not hold there: names of [`crate::statement::kind::classes`]. Default: none.
+    pub allow_under_masks: KindSet,
 }
 
 /// What becomes of a statement that the parser cannot read.
@@ -249,7 +256,17 @@ pub enum Password {
     Secret(Secret),
 }
 
-/// To whom and where a rule applies.
+/// What a rule does when it matches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// `"enforce"`: it refuses or masks.
+    #[default]
+    Enforce,
+    /// `"report"`: it only says, in audit and metrics, that it would have.
+    Report,
+}
+
+/// To whom, where and when a rule applies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
     /// `listeners`. Left out: all.
@@ -262,6 +279,17 @@ pub struct Scope {
     pub except_groups: Vec<Box<str>>,
     /// `except_users`: these are not. Default: none.
     pub except_users: Vec<Box<str>>,
+    /// `addresses`: clients from these networks are covered. Left out: all.
+    pub addresses: Option<Vec<Network>>,
+    /// `except_addresses`: clients from these are not. Default: none.
+    pub except_addresses: Vec<Network>,
+    /// `applications`: clients whose `application_name` fits are covered. Left out: all. The name is what
+    /// the client says of itself.
+    pub applications: Option<Vec<Glob>>,
+    /// `except_applications`: clients whose `application_name` fits are not. Default: none.
+    pub except_applications: Vec<Glob>,
+    /// `hours`, `days` and `timezone`: when the rule holds. Left out: always.
+    pub schedule: Option<Schedule>,
 }
 
 impl Scope {
@@ -284,6 +312,25 @@ impl Scope {
             }
         }
     }
+
+    /// Whether a rule with this scope applies to a client, from where it comes and by what it calls itself.
+    /// An address that is not known (a Unix socket) lies in every network of `addresses` and in none of
+    /// `except_addresses`: a rule is not escaped by it.
+    #[must_use]
+    pub fn covers_client(&self, address: Option<IpAddr>, application: &str) -> bool {
+        let in_network = |list: &[Network]| address.map(|address| list.iter().any(|network| network.contains(address)));
+        let fits = |list: &[Glob]| list.iter().any(|glob| glob.matches(application));
+        self.addresses.as_deref().is_none_or(|list| in_network(list).unwrap_or(true))
+            && !in_network(&self.except_addresses).unwrap_or(false)
+            && self.applications.as_deref().is_none_or(fits)
+            && !fits(&self.except_applications)
+    }
+
+    /// Whether a rule with this scope holds at a moment, in seconds since 1970.
+    #[must_use]
+    pub fn covers_moment(&self, unix_seconds: i64) -> bool {
+        self.schedule.as_ref().is_none_or(|schedule| schedule.covers(unix_seconds))
+    }
 }
 
 /// `[[deny]]`: statements that do not run.
@@ -291,15 +338,23 @@ impl Scope {
 pub struct Deny {
     /// `name`: what the client and the audit are told. Required, unique among rules.
     pub name: Box<str>,
-    /// `statements`: names of [`crate::statement::kind`]. Left out: every kind, if `tables` is there.
+    /// `statements`: names of [`crate::statement::kind`]. Left out: every kind, if another condition is there.
     pub statements: KindSet,
     /// `tables`: `"table"`, `"schema.table"`, either part `*`. Left out: any, or none at all.
     pub tables: Vec<TablePattern>,
+    /// `functions`: only statements that call one of these. Left out: any, or none at all.
+    pub functions: Vec<FunctionPattern>,
+    /// `columns_read`: only statements that read one of these. Left out: any, or none at all.
+    pub columns_read: Vec<ColumnPattern>,
+    /// `columns_written`: only statements that set one of these. Left out: any, or none at all.
+    pub columns_written: Vec<ColumnPattern>,
     /// `without_where`: only an UPDATE or DELETE without a WHERE. Default false.
     pub without_where: bool,
     /// `message`: what the client is told to do. Default: nothing.
     pub message: Option<Box<str>>,
-    /// `listeners`, `groups`, `users`, `except_groups`, `except_users`.
+    /// `mode`: `"enforce"` or `"report"`. Default `"enforce"`.
+    pub mode: Mode,
+    /// `listeners`, `groups`, `users`, `addresses`, `applications`, each with its `except_…`; `hours`, `days`.
     pub scope: Scope,
 }
 
@@ -311,26 +366,16 @@ pub struct Mask {
     /// `columns`: which columns are masked or, with `detect`, looked at. Required without `detect`; with it
     /// left out, every column of every result is looked at.
     pub columns: Vec<ColumnPattern>,
-    /// `detect`: names of detectors; with them, those that `pattern` and `literals_file` make. None of the
-    /// three: every value of the columns is masked. Lists are not loaded here.
+    /// `detect`: names of detectors. Left out: every value of the columns is masked.
     pub detect: Vec<Detector>,
-    /// `literals_file`, and `ignore_case` beside it.
-    pub literals_file: Option<LiteralsFile>,
     /// `method`. Default `"redact"`. The key of `hash` is not known here.
     pub method: Method,
     /// `predicates`: whether statements may compare a masked column. Default `"allow"`.
     pub predicates: Predicates,
-    /// `listeners`, `groups`, `users`, `except_groups`, `except_users`.
+    /// `mode`: `"enforce"` or, for masks without `detect`, `"report"`. Default `"enforce"`.
+    pub mode: Mode,
+    /// As for a deny.
     pub scope: Scope,
-}
-
-/// `literals_file` of a mask: a list of values to look for, one a line.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LiteralsFile {
-    /// The file; up to a million lines of 255 bytes, 64 MiB in all.
-    pub path: PathBuf,
-    /// Whether letters are equal to their capitals. Default false.
-    pub ignore_case: bool,
 }
 
 /// Whether statements may compare a masked column.

@@ -6,18 +6,16 @@
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use super::pattern::{ColumnPattern, TablePattern};
+use super::pattern::ColumnPattern;
 use super::read::{Entry, Marks, Section};
 use super::{
-    Admin, Audit, Auth, ClientTls, Config, Cores, Deny, Gateway, Listener, LiteralsFile, Mask, OnFailure, Password,
-    PolicySettings, Predicates, Protocol, Scope, Secret, Unparsed, Upstream, UpstreamTls, UpstreamTlsMode, User,
-    problem, units,
+    Admin, Audit, Auth, ClientTls, Config, Cores, Deny, Gateway, Listener, Mask, OnFailure, Password, PolicySettings,
+    Predicates, Protocol, Secret, Unparsed, Upstream, UpstreamTls, UpstreamTlsMode, User, rules, units,
 };
-use crate::detect::{Detector, List, Pattern};
+use crate::detect::Detector;
 use crate::mask::Method;
-use crate::statement::kind::{self, KindSet};
+use crate::statement::kind::KindSet;
 
 /// What was read, with the places of its keys.
 pub(super) struct Draft {
@@ -65,7 +63,7 @@ pub(super) fn draft(root: &Section<'_>) -> Draft {
         names_complete: listeners.len() + users.len() == written,
         listeners,
         users,
-        denies: each(root.tables("deny"), deny),
+        denies: each(root.tables("deny"), rules::deny),
         masks: each(root.tables("mask"), mask),
     }
 }
@@ -156,12 +154,13 @@ fn audit(section: Option<&Section<'_>>) -> Audit {
 }
 
 fn policy(section: Option<&Section<'_>>) -> PolicySettings {
-    let mut settings = PolicySettings { hash_key: None, unparsed: Unparsed::Auto };
+    let mut settings = PolicySettings { hash_key: None, unparsed: Unparsed::Auto, allow_under_masks: KindSet::EMPTY };
     let Some(section) = section else { return settings };
     settings.hash_key = section.entry("hash_key").and_then(|entry| secret(&entry));
     settings.unparsed = section.or("unparsed", settings.unparsed, |entry| {
         entry.one_of(&[("allow", Unparsed::Allow), ("auto", Unparsed::Auto), ("refuse", Unparsed::Refuse)])
     });
+    settings.allow_under_masks = section.or("allow_under_masks", settings.allow_under_masks, rules::classes);
     section.finish();
     settings
 }
@@ -295,66 +294,11 @@ fn password(entry: &Entry<'_>) -> Option<Password> {
     found.pop()
 }
 
-fn scope(section: &Section<'_>) -> Scope {
-    let names = |key| section.entry(key).and_then(|entry| entry.list(Entry::text));
-    Scope {
-        listeners: names("listeners"),
-        groups: names("groups"),
-        users: names("users"),
-        except_groups: names("except_groups").unwrap_or_default(),
-        except_users: names("except_users").unwrap_or_default(),
-    }
-}
-
-fn deny(section: &Section<'_>) -> Option<Deny> {
-    let name = section.required("name", Entry::text);
-    let statements = section.entry("statements").map(|entry| (statements(&entry), entry));
-    let tables: Vec<TablePattern> =
-        section.or("tables", Vec::new(), |entry| entry.list(|item| item.parsed(str::parse)));
-    let has_tables = section.entry("tables").is_some();
-    let statements = match statements {
-        Some((Some(kinds), entry)) => {
-            if kinds.is_empty() {
-                entry.problem("no statement kind is named: the rule can never match");
-            }
-            kinds
-        }
-        Some((None, _)) => KindSet::EMPTY,
-        None if has_tables => KindSet::ALL,
-        None => section.required("statements", |_| None).unwrap_or_default(),
-    };
-    let without_where = section.or("without_where", false, Entry::boolean);
-    let message = section.entry("message").and_then(|entry| entry.text());
-    let scope = scope(section);
-    Some(Deny { name: name?, statements, tables, without_where, message, scope })
-}
-
-fn statements(entry: &Entry<'_>) -> Option<KindSet> {
-    let kinds = entry.list(|item| {
-        let text = item.string()?;
-        let lower = text.to_ascii_lowercase();
-        let name = lower.split_whitespace().collect::<Vec<_>>().join(" ");
-        let found = kind::named(&name);
-        if found.is_none() {
-            let names = kind::names();
-            let near =
-                problem::nearest(&name, &names).map(|near| format!(" did you mean \"{near}\"?")).unwrap_or_default();
-            item.problem(format!("unknown statement kind \"{text}\";{near} known kinds are {}", names.join(", ")));
-            // Not empty, so that a list with a wrong name in it is not called empty, too.
-            return Some(KindSet::ALL);
-        }
-        found
-    })?;
-    Some(kinds.into_iter().fold(KindSet::EMPTY, KindSet::union))
-}
-
 fn mask(section: &Section<'_>) -> Option<Mask> {
     let name = section.required("name", Entry::text);
     let columns: Vec<ColumnPattern> =
         section.or("columns", Vec::new(), |entry| entry.list(|item| item.parsed(str::parse)));
-    let mut detect: Vec<Detector> =
-        section.or("detect", Vec::new(), |entry| entry.list(|item| item.parsed(str::parse)));
-    let literals_file = own_detectors(section, &mut detect);
+    let detect: Vec<Detector> = section.or("detect", Vec::new(), |entry| entry.list(|item| item.parsed(str::parse)));
     let method = section.or("method", Method::Redact, |entry| entry.parsed(str::parse));
     let predicates = section.or("predicates", Predicates::Allow, |entry| {
         entry.one_of(&[("allow", Predicates::Allow), ("deny", Predicates::Deny)])
@@ -370,28 +314,9 @@ fn mask(section: &Section<'_>) -> Option<Mask> {
             entry.problem("the list must not be empty");
         }
     }
-    let detects = ["detect", "literals_file", "pattern"].into_iter().any(|key| section.entry(key).is_some());
-    if section.entry("columns").is_none() && !detects {
+    if section.entry("columns").is_none() && section.entry("detect").is_none() {
         section.required("columns", |_| None::<()>);
     }
-    let scope = scope(section);
-    Some(Mask { name: name?, columns, detect, literals_file, method, predicates, scope })
-}
-
-/// The detectors that `pattern` and `literals_file` make, and the file.
-fn own_detectors(section: &Section<'_>, detect: &mut Vec<Detector>) -> Option<LiteralsFile> {
-    let ignore_case = section.or("ignore_case", false, Entry::boolean);
-    let pattern = section.entry("pattern");
-    let pattern = pattern.and_then(|entry| entry.parsed(|pattern| Pattern::compile(pattern, ignore_case)));
-    detect.extend(pattern.map(|pattern| Detector::Pattern(Arc::new(pattern))));
-    let literals_file =
-        section.entry("literals_file").and_then(|entry| path(&entry)).map(|path| LiteralsFile { path, ignore_case });
-    detect.extend(literals_file.as_ref().map(|_| Detector::Literals(List::UNKNOWN)));
-    if let Some(entry) = section.entry("ignore_case")
-        && section.entry("pattern").is_none()
-        && literals_file.is_none()
-    {
-        entry.problem("is only used with pattern or literals_file");
-    }
-    literals_file
+    let (mode, scope) = (rules::mode(section), rules::scope(section));
+    Some(Mask { name: name?, columns, detect, method, predicates, mode, scope })
 }

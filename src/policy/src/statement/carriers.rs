@@ -6,6 +6,7 @@
 //! keywords wherever they stand. Where this file errs, it must err by naming too many kinds.
 
 use core::ops::Range;
+use std::sync::Arc;
 
 use super::copy::{self, Copy};
 use super::kind::{self, Kind, KindSet};
@@ -26,7 +27,7 @@ pub(super) struct Carried {
     /// Why not everything that it may run can be seen.
     pub(super) opaque: Option<&'static str>,
     /// Code in strings of it: text of DO blocks and function bodies.
-    pub(super) bodies: Vec<String>,
+    pub(super) bodies: Vec<Arc<str>>,
     /// Whether it names relations only to define something that other statements run later.
     pub(super) defines: bool,
 }
@@ -177,7 +178,7 @@ fn body(tokens: Tokens<'_, '_>, range: Range<usize>, carried: &mut Carried) {
             let found = code_keywords(&code, tokens.lexed.options(), LEVELS);
             carried.kinds = carried.kinds.union(found.0);
             carried.opaque = carried.opaque.or(found.1);
-            carried.bodies.push(code.into_owned());
+            carried.bodies.push(code.into());
         }
     }
 }
@@ -202,6 +203,67 @@ pub(super) fn code_keywords(code: &str, options: LexOptions, levels: usize) -> (
     (kinds, opaque)
 }
 
+/// The kinds of the statements in a PL/pgSQL block. Changes of rows and queries count wherever they stand;
+/// other commands only where a statement can begin, so that a variable named `comment` is none.
+pub(super) fn block_kinds(tokens: Tokens<'_, '_>, range: Range<usize>) -> KindSet {
+    const OPENERS: [&str; 14] = [
+        "also", "as", "atomic", "begin", "do", "else", "for", "in", "instead", "is", "loop", "perform", "query", "then",
+    ];
+    let begins = |at: usize| {
+        let Some(before) = at.checked_sub(1).filter(|before| *before >= range.start) else { return true };
+        tokens.is_sign(before, ";")
+            || tokens.is_sign(before, "(")
+            || tokens.is_sign(before, ">>")
+            || OPENERS.iter().any(|word| tokens.is_word(before, word))
+    };
+    // Words of the language itself that are commands, too, or that open and end its blocks.
+    const OWN: [Kind; 11] = [
+        Kind::BEGIN,
+        Kind::CLOSE,
+        Kind::COMMIT,
+        Kind::DECLARE,
+        Kind::EXECUTE,
+        Kind::FETCH,
+        Kind::ROLLBACK,
+        Kind::SAVEPOINT,
+        Kind::SELECT,
+        Kind::UNKNOWN,
+        Kind::PREPARE,
+    ];
+    let own = OWN.into_iter().fold(KindSet::EMPTY, |all, kind| all.union(KindSet::of(kind)));
+    let (mut kinds, mut declaring) = (KindSet::EMPTY, false);
+    for at in range.clone().filter(|at| tokens.kind(*at) == Some(TokenKind::Word)) {
+        // Between DECLARE and BEGIN stand names of variables, each where a statement could begin elsewhere.
+        declaring = (declaring || (tokens.is_word(at, "declare") && begins(at))) && !tokens.is_word(at, "begin");
+        let opens = (begins(at) && !declaring)
+            .then(|| leading(tokens, at..range.end))
+            .flatten()
+            .map(|(kind, _)| KindSet::of(kind));
+        let found = match opens {
+            // An assignment: the name of a variable, whatever else it means.
+            Some(_) if [":=", "=", ".", "["].iter().any(|sign| tokens.is_sign(at + 1, sign)) => KindSet::EMPTY,
+            Some(kind) => kind.without(own),
+            None => KindSet::EMPTY,
+        };
+        let query = tokens.is_word(at, "select") || (begins(at) && tokens.is_word(at, "with"));
+        kinds = kinds.union(found).union(if query { KindSet::of(Kind::SELECT) } else { KindSet::EMPTY });
+        if let Some(verb) = verb(tokens, at).filter(|_| changes_rows(tokens, range.start, at)) {
+            kinds.insert(verb);
+        }
+        if kinds.meets(KindSet::of(Kind::COPY_TO)) {
+            kinds.insert(Kind::COPY_FROM);
+        }
+    }
+    kinds
+}
+
+/// Whether a verb is one and not part of a clause: `FOR UPDATE`, `FOR NO KEY UPDATE`, `ON DELETE CASCADE`,
+/// `ON CONFLICT DO UPDATE SET`.
+fn changes_rows(tokens: Tokens<'_, '_>, start: usize, at: usize) -> bool {
+    let before = |word: &str| at > start && tokens.is_word(at - 1, word);
+    !(before("for") || before("key") || before("on") || (before("do") && tokens.is_word(at + 1, "set")))
+}
+
 /// The kinds whose keywords stand anywhere in a range: what a statement may do at most that is not read.
 pub(super) fn keywords(tokens: Tokens<'_, '_>, range: Range<usize>) -> KindSet {
     let mut kinds = KindSet::EMPTY;
@@ -209,12 +271,8 @@ pub(super) fn keywords(tokens: Tokens<'_, '_>, range: Range<usize>) -> KindSet {
         if tokens.kind(at) != Some(TokenKind::Word) {
             continue;
         }
-        let before = |word: &str| at > range.start && tokens.is_word(at - 1, word);
         if let Some(verb) = verb(tokens, at) {
-            // `FOR UPDATE`, `FOR NO KEY UPDATE`, `ON CONFLICT DO UPDATE SET`, `ON DELETE CASCADE`.
-            let clause =
-                before("for") || before("key") || before("on") || (before("do") && tokens.is_word(at + 1, "set"));
-            if !clause {
+            if changes_rows(tokens, range.start, at) {
                 kinds.insert(verb);
             }
         } else if let Some((kind, _)) = leading(tokens, at..range.end) {

@@ -1,5 +1,6 @@
 //! From a text to a [`Judgement`]: the order of the steps, and what each outcome means.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use wire::guard::Denial;
@@ -8,14 +9,15 @@ use super::carriers::{self, Carried};
 use super::kind::{self, Kind, KindSet};
 use super::reach::{self, Map};
 use super::tokens::Tokens;
-use super::tree::{self, Facts};
+use super::tree::{self, Facts, Name};
 use super::verdict::{self, Case};
 use super::{
-    ClientEncoding, Judgement, MaskedParameters, Part, Reach, Read, Refusal, Ruling, SqlContext, lineage, opaque,
-    parameters, projection, settings,
+    ClientEncoding, Judgement, MaskedParameters, Part, Reach, Read, Refusal, Ruling, SqlContext, classes, matching,
+    opaque, parameters, projection, settings,
 };
-use crate::catalogue::{Catalogue, ColumnMask, Relation, Sight};
-use crate::config::Unparsed;
+use crate::catalogue::{Catalogue, FunctionKind, Sight};
+use crate::config::{Deny, Unparsed};
+use crate::rule::RuleId;
 use crate::snapshot::UserRules;
 use crate::sql::bridge;
 use crate::sql::lexer::{LexOptions, Lexed};
@@ -63,7 +65,6 @@ pub fn judge_unread(rules: &UserRules, reason: &'static str, bytes: usize) -> Ju
         has_where: false,
         read: Read::Unread(reason),
         projection: None,
-        lineage: None,
         set_operation: false,
         copy: None,
         single_table: None,
@@ -77,10 +78,11 @@ pub fn judge_unread(rules: &UserRules, reason: &'static str, bytes: usize) -> Ju
     Judgement {
         parts: Box::new([part]),
         ruling: if refused { Ruling::Deny(verdict::unparsed(reason)) } else { Ruling::Allow },
+        reported: Box::default(),
         reach: if masks { Reach::Unknown } else { Reach::No },
-        quotes: masks,
         masked_parameters: if masks { MaskedParameters::All } else { MaskedParameters::These(Box::default()) },
         catalogue_wanted: false,
+        follows_code: false,
         changes_catalogue: true,
         changes_settings: true,
         search_path_wanted: false,
@@ -107,9 +109,22 @@ pub fn judge_function_call(rules: &UserRules, function: u32) -> Judgement {
     }
     judgement.changes_catalogue = false;
     judgement.changes_settings = false;
-    let denied =
-        rules.denies().find(|(_, deny)| deny.tables.is_empty() && !deny.without_where && deny.statements.meets(kinds));
-    let passes = LARGE_OBJECT_CALLS.contains(&function) && !rules.has_column_masks();
+    let large_objects = LARGE_OBJECT_CALLS.contains(&function);
+    let classes = if large_objects { KindSet::of(Kind::LARGE_OBJECTS) } else { KindSet::EMPTY };
+    for part in &mut judgement.parts {
+        part.kinds = kinds.union(classes);
+    }
+    let concerns = |deny: &Deny| {
+        // What is called has no name here, and so a rule about functions may be about it.
+        deny.tables.is_empty()
+            && !deny.without_where
+            && deny.columns_read.is_empty()
+            && deny.columns_written.is_empty()
+            && deny.statements.meets(kinds.union(classes))
+    };
+    let denied = rules.denies().find(|(_, deny)| concerns(deny));
+    let leave = !rules.has_column_masks() || rules.allowed_under_masks().meets(classes);
+    let passes = large_objects && leave;
     judgement.ruling = match denied {
         Some((rule, deny)) => Ruling::Deny(verdict::by_rule(rule, deny)),
         None if passes || !(rules.has_column_masks() || rules.has_denies()) => Ruling::Allow,
@@ -153,6 +168,8 @@ struct Opened {
     wanted: bool,
     parameters: MaskedParameters,
     refusal: Option<Refusal>,
+    reported: Vec<RuleId>,
+    follows_code: bool,
 }
 
 impl Reader<'_, '_, '_> {
@@ -161,16 +178,17 @@ impl Reader<'_, '_, '_> {
         let mut judgement = Judgement {
             parts: Box::default(),
             ruling: Ruling::Allow,
+            reported: Box::default(),
             reach: Reach::No,
-            quotes: false,
             masked_parameters: MaskedParameters::These(Box::default()),
             catalogue_wanted: false,
+            follows_code: false,
             changes_catalogue: false,
             changes_settings: false,
             search_path_wanted: false,
             wants_columns: false,
         };
-        let mut parts = Vec::new();
+        let (mut parts, mut reported) = (Vec::new(), BTreeSet::new());
         let unsettled = self.context.unsettled();
         for range in self.tokens.statements() {
             // Behind a statement that may change it, the path of the session says nothing.
@@ -178,7 +196,8 @@ impl Reader<'_, '_, '_> {
             let opened = Reader { context, ..*self }.open(range.clone());
             judgement.changes_settings |= self.changes_settings(range, &opened.part);
             judgement.search_path_wanted |= !context.is_settled() && self.has_namesakes(&opened.part);
-            judgement.quotes |= self.quotes(&opened);
+            reported.extend(opened.reported);
+            judgement.follows_code |= opened.follows_code;
             if let (Ruling::Allow, Some(refusal)) = (&judgement.ruling, opened.refusal) {
                 judgement.ruling = Ruling::Deny(refusal);
             }
@@ -193,6 +212,7 @@ impl Reader<'_, '_, '_> {
             parts.push(opened.part);
         }
         judgement.parts = parts.into();
+        judgement.reported = reported.into_iter().collect();
         judgement
     }
 
@@ -207,20 +227,27 @@ impl Reader<'_, '_, '_> {
         if let Some(facts) = facts.as_ref().filter(|_| executed) {
             carried.kinds = carried.kinds.union(facts.kinds);
         }
+        let called = self.follow(&mut carried, facts.as_ref(), read, range.clone());
         let (reach, wanted) = self.reach(&carried, facts.as_ref(), read, range.clone());
-        let lineage = self.lineage(statement.as_ref(), read, reach);
         let case = Case {
             map: self.map,
+            catalogue: self.catalogue,
             tokens,
             range: range.clone(),
             carried: &carried,
             statement: statement.as_ref(),
             facts: facts.as_ref(),
-            lineage: lineage.as_ref(),
             read,
             reach,
+            called: &called,
         };
         let refusal = verdict::refusal(&case);
+        let reported = verdict::reported(&case);
+        let kind_of = |name: &Name| self.catalogue.map_or(FunctionKind::BuiltIn, |known| known.function(&name.name));
+        let unheard_of = read == Read::Tree
+            && called.iter().any(|name| kind_of(name) == FunctionKind::Unknown && !reach::is_grammar(&name.name));
+        let follows_code = unheard_of || called.iter().any(|name| kind_of(name) == FunctionKind::User);
+        let wanted = wanted || (unheard_of && self.map.rules.judges_statements());
         let parameters = self.parameters(statement.as_ref(), facts.as_ref(), reach);
         let has_where = !verdict::missing_where(&case);
         let (relations, functions, projection, set_operation) = match facts {
@@ -238,39 +265,11 @@ impl Reader<'_, '_, '_> {
             has_where,
             read,
             projection: projection.map(Into::into),
-            lineage: lineage.map(Box::new),
             set_operation,
             copy: carried.copy,
             single_table: statement.as_ref().and_then(projection::single_table),
         };
-        Opened { part, reach, wanted, parameters, refusal }
-    }
-
-    /// Which stored columns flow where, once masked ones are in reach.
-    fn lineage(
-        &self,
-        statement: Option<&sqlparser::ast::Statement>,
-        read: Read,
-        reach: Reach,
-    ) -> Option<lineage::Lineage> {
-        let (catalogue, _) = self.map.catalogue.filter(|_| reach != Reach::No && read == Read::Tree)?;
-        let path = self.context.search_path.as_deref();
-        lineage::of(statement?, lineage::Lookup { catalogue, path, view: None })
-    }
-
-    /// Whether an error of a statement may quote masked data. A query that computes nothing from it cannot,
-    /// unless a view computes something on the way; a change of rows can, because constraints quote whole rows.
-    fn quotes(&self, opened: &Opened) -> bool {
-        let (Some(lineage), Some((catalogue, sight))) = (&opened.part.lineage, self.map.catalogue) else {
-            return opened.reach != Reach::No;
-        };
-        let views = opened.part.relations.iter().any(|relation| {
-            let (schema, name) = (relation.name.schema.as_deref(), &*relation.name.name);
-            sight.reached(name).is_some() && catalogue.named(schema, name).any(Relation::is_view)
-        });
-        let queries = opened.part.kinds.within(KindSet::of(Kind::SELECT));
-        let masked = |flow: &lineage::Flow| sight.mask_of_value(flow, false) != ColumnMask::None;
-        !queries || views || lineage.flows().any(masked)
+        Opened { part, reach, wanted, parameters, refusal, reported, follows_code }
     }
 
     fn changes_settings(&self, range: core::ops::Range<usize>, part: &Part) -> bool {
@@ -283,6 +282,67 @@ impl Reader<'_, '_, '_> {
         let Some((catalogue, _)) = self.map.catalogue else { return false };
         let mut open = part.relations.iter().filter(|relation| relation.name.schema.is_none());
         open.any(|relation| catalogue.named(None, &relation.name.name).nth(1).is_some())
+    }
+
+    /// Adds the code of the users' functions that it calls, and the classes of all that it runs. Gives the
+    /// names of the functions.
+    fn follow(
+        &self,
+        carried: &mut Carried,
+        facts: Option<&Facts>,
+        read: Read,
+        range: core::ops::Range<usize>,
+    ) -> Vec<Name> {
+        let tokens = self.tokens;
+        let is_user =
+            |name: &str| self.catalogue.is_some_and(|catalogue| catalogue.function(name) == FunctionKind::User);
+        let mut called: Vec<Name> = match facts.filter(|_| read == Read::Tree) {
+            Some(facts) => {
+                let dotted = matching::dotted_calls(tokens, range.clone(), &is_user);
+                facts.functions.iter().cloned().chain(dotted).collect()
+            }
+            None => {
+                let mut found = Vec::new();
+                matching::token_calls(tokens, range.clone(), &is_user, &mut found);
+                found
+            }
+        };
+        for body in &carried.bodies {
+            if let Ok(lexed) = Lexed::new(body.as_bytes(), tokens.lexed.options()) {
+                let all = 0..lexed.tokens().len();
+                matching::token_calls(Tokens::new(&lexed), all, &is_user, &mut called);
+            }
+        }
+        // Planning alone may call a function that says it is immutable, so EXPLAIN is no exception.
+        if let Some(catalogue) = self.catalogue {
+            let codes = catalogue.called(called.iter().map(|name| &*name.name));
+            for code in &codes.codes {
+                carried.kinds = carried.kinds.union(code.kinds);
+                carried.bodies.push(Arc::clone(&code.text));
+                called.extend(code.calls.iter().map(|name| Name { schema: None, name: name.clone() }));
+            }
+            if codes.is_open {
+                carried.kinds.insert(Kind::UNKNOWN_CODE);
+            }
+        }
+        carried.kinds = carried.kinds.union(self.classes(carried, facts, read, range));
+        if matches!(read, Read::Opaque(_)) {
+            carried.kinds.insert(Kind::UNKNOWN_CODE);
+        }
+        called
+    }
+
+    fn classes(&self, carried: &Carried, facts: Option<&Facts>, read: Read, range: core::ops::Range<usize>) -> KindSet {
+        let listed = facts.filter(|_| read == Read::Tree);
+        let is_relation =
+            |name: &str| listed.is_none_or(|facts| facts.relations.iter().any(|relation| *relation.name.name == *name));
+        let own = classes::of_tokens(self.tokens, range.clone(), self.catalogue, &is_relation);
+        let command = classes::of_command(self.tokens, range, carried.kinds, carried.copy.as_ref());
+        carried.bodies.iter().fold(own.union(command), |all, body| {
+            let Ok(lexed) = Lexed::new(body.as_bytes(), self.tokens.lexed.options()) else { return all };
+            let inside = 0..lexed.tokens().len();
+            all.union(classes::of_tokens(Tokens::new(&lexed), inside, self.catalogue, &|_| true))
+        })
     }
 
     /// How much of it was understood. What was not read may do whatever its keywords name.

@@ -29,6 +29,12 @@ impl KindSet {
         Self(self.0 | other.0)
     }
 
+    /// The kinds of this set that `other` does not have.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// Adds a kind.
     pub fn insert(&mut self, kind: Kind) {
         self.0 |= 1 << kind.0;
@@ -106,6 +112,7 @@ const CREATE: u8 = 8 | DDL;
 const DROP: u8 = 16 | DDL;
 const TRANSACTION: u8 = 32;
 const COPY: u8 = 64;
+const CLASS: u8 = 128;
 
 kinds! {
     ALTER_DATABASE "alter database" ALTER, "`ALTER DATABASE`";
@@ -163,17 +170,22 @@ kinds! {
     DROP_TRIGGER "drop trigger" DROP, "`DROP TRIGGER`, `DROP EVENT TRIGGER`";
     DROP_TYPE "drop type" DROP, "`DROP TYPE`, `DROP DOMAIN`";
     DROP_VIEW "drop view" DROP, "`DROP VIEW`, `DROP MATERIALIZED VIEW`";
+    DYNAMIC_SQL "dynamic_sql" CLASS, "calls a function that runs SQL from a string: `query_to_xml` and its family, `crosstab`, `ts_stat` …";
     EXECUTE "execute" NONE, "`EXECUTE` of a statement prepared in SQL";
     EXPLAIN "explain" NONE, "`EXPLAIN`; with `ANALYZE` the kinds of what it runs count, too";
     EXPLAIN_ANALYZE "explain analyze" NONE, "`EXPLAIN ANALYZE`";
+    EXTERNAL_ACCESS "external_access" CLASS, "other servers: `dblink`, foreign tables and servers, subscriptions";
     FETCH "fetch" NONE, "`FETCH`, `MOVE`";
+    FILE_ACCESS "file_access" CLASS, "files and programs of the server: `COPY` from or to them, `pg_read_file` and its family, `LOAD`, raw pages";
     FUNCTION_CALL "function call" NONE, "a function called by its OID, without SQL";
     GRANT "grant" DDL, "`GRANT`";
     IMPORT "import foreign schema" DDL, "`IMPORT FOREIGN SCHEMA`";
     INSERT "insert" WRITE, "`INSERT`";
+    LARGE_OBJECTS "large_objects" CLASS, "large objects: `lo_…` functions, `pg_largeobject`";
     LISTEN "listen" NONE, "`LISTEN`, `UNLISTEN`";
     LOAD "load" NONE, "`LOAD`";
     LOCK "lock" NONE, "`LOCK`";
+    LOGICAL_DECODING "logical_decoding" CLASS, "changes read from the log: `pg_logical_…` functions and replication slots";
     MERGE "merge" WRITE, "`MERGE`";
     NOTIFY "notify" NONE, "`NOTIFY`";
     PREPARE "prepare" NONE, "`PREPARE`; the kinds of what it prepares count, too";
@@ -192,6 +204,7 @@ kinds! {
     TRUNCATE "truncate" WRITE, "`TRUNCATE`";
     TWO_PHASE "prepare transaction" TRANSACTION, "`PREPARE TRANSACTION`, `COMMIT PREPARED`, `ROLLBACK PREPARED`";
     UNKNOWN "unknown" NONE, "a statement that starts with no known keyword";
+    UNKNOWN_CODE "unknown_code" CLASS, "code that cannot be read: other languages than SQL and PL/pgSQL, statements built from strings";
     UPDATE "update" WRITE, "`UPDATE`";
     VACUUM "vacuum" NONE, "`VACUUM`";
 }
@@ -234,6 +247,19 @@ pub fn names() -> Vec<&'static str> {
 #[must_use]
 pub fn ddl() -> KindSet {
     named("ddl").unwrap_or_default()
+}
+
+/// Every class: what a statement reaches beside the relations that it names. Their names have underscores.
+/// Users under column masks may not send them unless the config says so, because masks do not hold there.
+#[must_use]
+pub fn classes() -> KindSet {
+    let mut found = KindSet::EMPTY;
+    for (index, (_, bits)) in KINDS.iter().enumerate() {
+        if let (CLASS, Ok(index)) = (bits & CLASS, u8::try_from(index)) {
+            found.insert(Kind(index));
+        }
+    }
+    found
 }
 
 /// Every kind that changes rows.

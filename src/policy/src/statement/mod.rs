@@ -9,16 +9,18 @@
 //! functions of the users; rules on tables.
 
 mod carriers;
+mod classes;
 pub mod copy;
 mod detecting;
 mod judge;
 pub mod kind;
-pub mod lineage;
+mod matching;
 mod opaque;
 mod parameters;
 mod predicates;
 pub(crate) mod projection;
 mod reach;
+pub(crate) mod routine;
 pub mod settings;
 mod tokens;
 pub(crate) mod tree;
@@ -36,7 +38,6 @@ pub use tree::{Name, RelationUse};
 use crate::rule::RuleId;
 use copy::Copy;
 use kind::{Kind, KindSet};
-use lineage::Lineage;
 
 /// What decides how a text is to be read, apart from the text. Part of the key of a cached judgement.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -151,9 +152,6 @@ pub struct Part {
     pub read: Read,
     /// What its outermost query shows; `None` where it cannot be told.
     pub projection: Option<Box<[Item]>>,
-    /// Which stored columns its values tell of; `None` where nothing masked is in reach, there is no catalogue,
-    /// or it cannot be followed.
-    pub lineage: Option<Box<Lineage>>,
     /// Whether UNION, INTERSECT or EXCEPT stands in it: then an origin may be that of one branch only.
     pub set_operation: bool,
     /// What a COPY copies.
@@ -202,15 +200,18 @@ pub struct Judgement {
     pub parts: Box<[Part]>,
     /// Whether it may run. One refused statement refuses the whole text.
     pub ruling: Ruling,
+    /// The rules of `mode = "report"` that would have refused it, or masked in its results; sorted.
+    pub reported: Box<[RuleId]>,
     /// Whether it can get at data that is masked for the user.
     pub reach: Reach,
-    /// Whether an error of it may quote masked data.
-    pub quotes: bool,
     /// Parameters that the audit must not show.
     pub masked_parameters: MaskedParameters,
     /// Whether a newer catalogue could change this judgement: it names a relation or function that the
     /// catalogue does not know, or there is none. Ask again after loading once; then take what comes.
     pub catalogue_wanted: bool,
+    /// Whether it calls code of the users, or functions that the catalogue does not know: what it does may
+    /// change without the statement.
+    pub follows_code: bool,
     /// Whether it changes relations or functions, so that the catalogue is out of date once it ran.
     pub changes_catalogue: bool,
     /// Whether the role or the search path may be another one once it ran.
@@ -241,7 +242,6 @@ impl Judgement {
             core::mem::size_of::<Part>()
                 + 64 * (part.relations.len() + part.functions.len())
                 + 128 * part.projection.as_ref().map_or(0, |items| items.len())
-                + part.lineage.as_ref().map_or(0, |lineage| lineage.weight())
         };
         core::mem::size_of::<Self>() + self.parts.iter().map(part).sum::<usize>()
     }

@@ -77,7 +77,10 @@ pub(super) fn by_tokens(map: Map<'_>, tokens: Tokens<'_, '_>, range: Range<usize
 /// Whether a function of this name may read masked data, as far as is known.
 fn function_hides(map: Map<'_>, name: &str) -> bool {
     opaque::is_opaque(name)
-        || map.catalogue.is_some_and(|(catalogue, _)| catalogue.function(name) == FunctionKind::User)
+        || map.catalogue.is_some_and(|(catalogue, _)| {
+            // The code of a readable one is looked through by itself.
+            catalogue.function(name) == FunctionKind::User && !catalogue.is_readable(name)
+        })
 }
 
 /// Adds what the tree names and the catalogue does not know.

@@ -9,7 +9,7 @@ use core::ops::Range;
 use super::Read;
 use super::kind::{self, Kind, KindSet};
 use super::tokens::Tokens;
-use crate::catalogue::{Catalogue, FunctionKind};
+use crate::catalogue::Catalogue;
 use crate::sql::lexer::Kind as TokenKind;
 
 /// The one text that asks the server for what [`super::SqlContext`] has to know. Its first result has a row
@@ -34,7 +34,11 @@ pub(super) fn changed<'f>(
     catalogue: Option<&Catalogue>,
 ) -> bool {
     let has = |kind: Kind| kinds.meets(KindSet::of(kind));
-    if !matches!(read, Read::Command | Read::Tree) || OUT_OF_SIGHT.into_iter().any(has) || kinds.meets(kind::ddl()) {
+    if !matches!(read, Read::Command | Read::Tree)
+        || kinds.meets(KindSet::of(Kind::UNKNOWN_CODE))
+        || OUT_OF_SIGHT.into_iter().any(has)
+        || kinds.meets(kind::ddl())
+    {
         // DDL: a schema that is created, or a first temporary table, takes its place in the path.
         return true;
     }
@@ -55,7 +59,7 @@ pub(super) fn changed<'f>(
         called && !harmless
     };
     range.clone().any(configures)
-        || catalogue.is_some_and(|catalogue| called.any(|name| catalogue.function(name) != FunctionKind::BuiltIn))
+        || catalogue.is_some_and(|catalogue| called.any(|name| catalogue.may_change_settings(name)))
 }
 
 #[cfg(test)]

@@ -6,15 +6,13 @@ use sqlparser::ast::{Assignment, Expr, Insert, OnConflictAction, OnInsert, Query
 use wire::guard::Denial;
 
 use super::carriers::Carried;
-use super::copy::{Copy, End};
+use super::copy::End;
 use super::kind::{self, Kind, KindSet};
-use super::lineage::functions::is_sink;
-use super::lineage::{Flow, Lineage, Place, Write};
 use super::reach::{self, Map};
 use super::tokens::Tokens;
-use super::tree::Facts;
-use super::{Reach, Read, Refusal, opaque, predicates};
-use crate::catalogue::{ColumnMask, Sight};
+use super::tree::{Facts, Name};
+use super::{Reach, Read, Refusal, matching, opaque, predicates};
+use crate::catalogue::Catalogue;
 use crate::config::{Deny, Unparsed};
 use crate::rule::RuleId;
 use crate::sql::lexer::Lexed;
@@ -22,22 +20,49 @@ use crate::sql::lexer::Lexed;
 /// One statement, with all that was found out about it.
 pub(super) struct Case<'c, 'l, 'a> {
     pub(super) map: Map<'c>,
+    /// The catalogue, also where no column mask looks at it.
+    pub(super) catalogue: Option<&'c Catalogue>,
     pub(super) tokens: Tokens<'l, 'a>,
     pub(super) range: Range<usize>,
     pub(super) carried: &'c Carried,
     pub(super) statement: Option<&'c Statement>,
     pub(super) facts: Option<&'c Facts>,
-    /// Which stored columns flow where; `None` where only tokens and names tell.
-    pub(super) lineage: Option<&'c Lineage>,
     pub(super) read: Read,
     pub(super) reach: Reach,
+    /// Functions that its tokens call, and those of code that it runs.
+    pub(super) called: &'c [Name],
 }
 
-/// Why it may not run, if it may not.
+/// Why it may not run, if it may not. The first deny of the file that matches is named.
 pub(super) fn refusal(case: &Case<'_, '_, '_>) -> Option<Refusal> {
+    let mut denies = case.map.rules.denies();
+    let denied = denies.find(|(_, deny)| matching::matches(case, deny)).map(|(rule, deny)| by_rule(rule, deny));
+    denied.or_else(|| encoding(case)).or_else(|| not_read(case)).or_else(|| class(case)).or_else(|| masked(case))
+}
+
+/// The rules that would have refused or masked, had their mode not been `report`.
+pub(super) fn reported(case: &Case<'_, '_, '_>) -> Vec<RuleId> {
     let rules = case.map.rules;
-    let denied = rules.denies().find(|(_, deny)| denies(case, deny)).map(|(rule, deny)| by_rule(rule, deny));
-    denied.or_else(|| encoding(case)).or_else(|| not_read(case)).or_else(|| masked(case))
+    let denies = rules.reported_denies().filter(|(_, deny)| matching::matches(case, deny)).map(|(rule, _)| rule);
+    let masks = rules.reported_masks().filter(|(_, mask)| matching::reaches(case, &mask.columns)).map(|(rule, _)| rule);
+    denies.chain(masks).collect()
+}
+
+/// What masks do not hold for, for users under column masks.
+fn class(case: &Case<'_, '_, '_>) -> Option<Refusal> {
+    let rules = case.map.rules;
+    if !rules.has_column_masks() {
+        return None;
+    }
+    let class = case.carried.kinds.iter().find(|kind| {
+        let kind = KindSet::of(*kind);
+        kind.within(kind::classes()) && !kind.meets(rules.allowed_under_masks())
+    })?;
+    let message =
+        format!("statement refused because masks do not hold for what it reaches (class \"{}\")", class.name());
+    let hint = "users under masks need leave for this class: allow_under_masks in [policy]";
+    let denial = Denial { sqlstate: *b"42501", message: message.into(), hint: Some(hint.into()) };
+    Some(Refusal { rule: None, name: class.name().into(), denial })
 }
 
 /// The refusal that a rule of the config gives.
@@ -61,35 +86,6 @@ fn protects(rule: RuleId, rule_name: &str, name: &str, what: &str, hint: &str) -
     Refusal { rule: Some(rule), name: name.into(), denial }
 }
 
-/// Kinds of statement whose relations a tree lists completely.
-const QUERIES: [Kind; 9] = [
-    Kind::SELECT,
-    Kind::INSERT,
-    Kind::UPDATE,
-    Kind::DELETE,
-    Kind::MERGE,
-    Kind::EXPLAIN,
-    Kind::PREPARE,
-    Kind::DECLARE,
-    Kind::UNKNOWN,
-];
-
-fn denies(case: &Case<'_, '_, '_>, deny: &Deny) -> bool {
-    let kinds = case.carried.kinds;
-    if !kinds.meets(deny.statements) {
-        return false;
-    }
-    if deny.without_where {
-        let changes = KindSet::of(Kind::UPDATE).union(KindSet::of(Kind::DELETE));
-        let concerned =
-            kinds.iter().any(|kind| KindSet::of(kind).meets(changes) && KindSet::of(kind).meets(deny.statements));
-        if !concerned || !missing_where(case) {
-            return false;
-        }
-    }
-    deny.tables.is_empty() || names_table(case, deny)
-}
-
 /// Whether some UPDATE or DELETE in it may have no WHERE.
 pub(super) fn missing_where(case: &Case<'_, '_, '_>) -> bool {
     let changes = KindSet::of(Kind::UPDATE).union(KindSet::of(Kind::DELETE));
@@ -103,7 +99,7 @@ pub(super) fn missing_where(case: &Case<'_, '_, '_>) -> bool {
             lexed.is_ok_and(|lexed| open_change(Tokens::new(&lexed), 0..lexed.tokens().len()))
         })
     };
-    by_tree.unwrap_or_else(|| open_change(case.tokens, case.range.clone()) || in_bodies())
+    by_tree.unwrap_or_else(|| open_change(case.tokens, case.range.clone())) || in_bodies()
 }
 
 /// Whether an UPDATE or DELETE among tokens is not followed by a WHERE on its level.
@@ -128,34 +124,6 @@ fn open_change(tokens: Tokens<'_, '_>, range: Range<usize>) -> bool {
             level += 1;
         }
         !clause
-    })
-}
-
-/// Whether a relation that it names may be one of the rule's tables.
-fn names_table(case: &Case<'_, '_, '_>, deny: &Deny) -> bool {
-    let leading = case.carried.leading.unwrap_or(Kind::UNKNOWN);
-    if let Some(facts) = case.facts.filter(|_| case.read == Read::Tree && QUERIES.contains(&leading)) {
-        // A rule about changes alone is about what is changed.
-        let targets_only = deny.statements.within(kind::write());
-        let relations = facts.relations.iter().filter(|relation| relation.written || !targets_only);
-        return relations.into_iter().any(|relation| {
-            deny.tables.iter().any(|table| table.may_match(relation.name.schema.as_deref(), &relation.name.name))
-        });
-    }
-    let in_bodies = case.carried.bodies.iter().any(|body| {
-        let lexed = Lexed::new(body.as_bytes(), case.tokens.lexed.options());
-        lexed.map_or(true, |lexed| token_names_table(Tokens::new(&lexed), 0..lexed.tokens().len(), deny))
-    });
-    in_bodies || token_names_table(case.tokens, case.range.clone(), deny)
-}
-
-fn token_names_table(tokens: Tokens<'_, '_>, mut range: Range<usize>, deny: &Deny) -> bool {
-    let start = range.start;
-    range.any(|at| {
-        let Some(name) = tokens.lexed.name(at) else { return false };
-        let qualified = at >= start + 2 && tokens.is_sign(at - 1, ".");
-        let schema = if qualified { tokens.lexed.name(at - 2) } else { None };
-        deny.tables.iter().any(|table| table.may_match(schema.as_deref(), &name))
     })
 }
 
@@ -188,6 +156,25 @@ fn not_read(case: &Case<'_, '_, '_>) -> Option<Refusal> {
     refused.then(|| unparsed(reason))
 }
 
+/// Built-in functions that put a value where no mask holds: settings, notifications, sequences, locks.
+const SINKS: &[&str] = &[
+    "lo_from_bytea",
+    "lo_put",
+    "lowrite",
+    "pg_advisory_lock",
+    "pg_advisory_lock_shared",
+    "pg_advisory_xact_lock",
+    "pg_advisory_xact_lock_shared",
+    "pg_logical_emit_message",
+    "pg_notify",
+    "pg_try_advisory_lock",
+    "pg_try_advisory_lock_shared",
+    "pg_try_advisory_xact_lock",
+    "pg_try_advisory_xact_lock_shared",
+    "set_config",
+    "setval",
+];
+
 /// What protects masked data, for users under a column mask.
 fn masked(case: &Case<'_, '_, '_>) -> Option<Refusal> {
     let rules = case.map.rules;
@@ -203,7 +190,7 @@ fn masked(case: &Case<'_, '_, '_>) -> Option<Refusal> {
         Reach::Unknown | Reach::No => rules.computed_mask().map_or(RuleId::UNKNOWN_ORIGIN, |mask| mask.0),
     };
     let rule_name = rules.rule_name(rule);
-    if renames_schema || followed(case).map_or_else(|| copies(case), |followed| goes_elsewhere(case, &followed)) {
+    if renames_schema || copies(case) {
         let what = match case.reach {
             Reach::Yes(_) => "it would copy masked data to where no mask holds",
             Reach::Unknown | Reach::No => "it may copy masked data to where no mask holds",
@@ -211,8 +198,7 @@ fn masked(case: &Case<'_, '_, '_>) -> Option<Refusal> {
         let hint = "select the data instead; what you may see of it is shown";
         return Some(protects(rule, rule_name, "copy of masked data", what, hint));
     }
-    let unread = |copy: &Copy| !copy.to_server && copy.end == End::Client && copy.syntax.is_none();
-    if case.carried.copy.as_ref().is_some_and(unread) && followed(case).is_none_or(|followed| shows_masked(&followed)) {
+    if case.carried.copy.as_ref().is_some_and(|copy| !copy.to_server && copy.syntax.is_none()) {
         let what = "masked data leaves by COPY only in formats that are understood";
         return Some(protects(
             rule,
@@ -222,60 +208,14 @@ fn masked(case: &Case<'_, '_, '_>) -> Option<Refusal> {
             "use the text, csv or binary format without ENCODING",
         ));
     }
-    let broken = match followed(case) {
-        Some(followed) => predicates::compared(case.map, followed.sight, followed.lineage),
-        None => predicates::broken(case.map, case.tokens, case.range.clone(), case.facts?),
-    }?;
+    let facts = case.facts?;
+    let broken = predicates::broken(case.map, case.tokens, case.range.clone(), facts)?;
     let what = "it compares or computes with a masked column";
     let hint = "name the masked column only in the list of columns to show";
     Some(protects(broken, rules.rule_name(broken), "predicate on masked data", what, hint))
 }
 
-/// A statement whose values are followed.
-struct Followed<'c> {
-    lineage: &'c Lineage,
-    sight: &'c Sight,
-}
-
-fn followed<'c>(case: &Case<'c, '_, '_>) -> Option<Followed<'c>> {
-    let (_, sight) = case.map.catalogue?;
-    Some(Followed { lineage: case.lineage?, sight })
-}
-
-/// Whether a value that tells of masked columns, or may, ends up where the mask does not hold: in a relation,
-/// file, setting or definition.
-fn goes_elsewhere(case: &Case<'_, '_, '_>, followed: &Followed<'_>) -> bool {
-    let has = |kind: Kind| case.carried.kinds.meets(KindSet::of(kind));
-    if case.carried.leading == Some(Kind::EXPLAIN) && !has(Kind::EXPLAIN_ANALYZE) {
-        return false;
-    }
-    let file = case.carried.copy.as_ref().is_some_and(|copy| !copy.to_server && copy.end != End::Client);
-    let stored = has(Kind::CREATE_TABLE_AS) || has(Kind::CREATE_VIEW) || has(Kind::CREATE_RULE) || file;
-    let Followed { lineage, sight } = followed;
-    stored && shows_masked(followed)
-        || lineage.writes.iter().any(|write| is_masked(sight, &write.flow) && !stays_masked(sight, write))
-}
-
-/// Whether a column of the result tells of masked columns, or may.
-fn shows_masked(followed: &Followed<'_>) -> bool {
-    followed.lineage.columns.iter().any(|output| is_masked(followed.sight, &output.flow))
-}
-
-fn is_masked(sight: &Sight, flow: &Flow) -> bool {
-    sight.mask_of_value(flow, false) != ColumnMask::None
-}
-
-/// Whether a stored value goes as it stands into columns that the same rule masks in the same way.
-fn stays_masked(sight: &Sight, write: &Write) -> bool {
-    let Place::Columns(columns) = &write.place else { return false };
-    let from = sight.mask_of_value(&write.flow, write.plain);
-    write.plain
-        && matches!(from, ColumnMask::Masked(..))
-        && write.flow.origins().iter().all(|origin| sight.mask_of(origin.relation, origin.column) == from)
-        && columns.iter().all(|column| sight.mask_of(column.relation, column.column) == from)
-}
-
-/// As [`goes_elsewhere`] where nothing is followed: by tokens and names.
+/// Whether values that it reads end up in a relation, file, setting or definition.
 fn copies(case: &Case<'_, '_, '_>) -> bool {
     let kinds = case.carried.kinds;
     let has = |kind: Kind| kinds.meets(KindSet::of(kind));
@@ -290,10 +230,9 @@ fn copies(case: &Case<'_, '_, '_>) -> bool {
     let changes_masked = matches!(case.reach, Reach::Yes(_))
         && [Kind::ALTER_TABLE, Kind::ALTER_VIEW, Kind::ALTER_OTHER].into_iter().any(has);
     let server_side = case.carried.copy.as_ref().is_some_and(|copy| !copy.to_server && copy.end != End::Client);
-    let sinks = case
-        .range
-        .clone()
-        .any(|at| case.tokens.is_sign(at + 1, "(") && case.tokens.lexed.name(at).is_some_and(|name| is_sink(&name)));
+    let sinks = case.range.clone().any(|at| {
+        case.tokens.is_sign(at + 1, "(") && case.tokens.lexed.name(at).is_some_and(|name| SINKS.contains(&&*name))
+    });
     if defines || changes_masked || server_side || sinks {
         return true;
     }

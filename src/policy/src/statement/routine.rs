@@ -1,0 +1,185 @@
+//! What a function or procedure of the users does, by its definition as `pg_get_functiondef` writes it.
+//!
+//! SQL bodies are read statement by statement, PL/pgSQL by the words that may begin a statement there. Code in
+//! another language, and statements built from strings, are unknown. It may assume that the server wrote the
+//! definition; it must never take code that it does not read for code that does nothing.
+
+use core::ops::Range;
+use std::sync::Arc;
+
+use super::carriers;
+use super::kind::{Kind, KindSet};
+use super::matching;
+use super::tokens::Tokens;
+use crate::sql::lexer::{Kind as TokenKind, LexOptions, Lexed};
+
+/// What a routine does when it is called.
+#[derive(Clone, Debug)]
+pub(crate) struct Code {
+    /// The kinds of its statements.
+    pub(crate) kinds: KindSet,
+    /// Why not all of it can be seen.
+    pub(crate) unknown: Option<&'static str>,
+    /// Its body; empty where it cannot be read.
+    pub(crate) text: Arc<str>,
+    /// Names of the functions that it may call.
+    pub(crate) calls: Box<[Box<str>]>,
+    /// Whether the role or search path may be another one when it returns.
+    pub(crate) changes_settings: bool,
+}
+
+impl Code {
+    fn unknown(reason: &'static str) -> Self {
+        let kinds = KindSet::of(Kind::UNKNOWN_CODE);
+        Self { kinds, unknown: Some(reason), text: "".into(), calls: Box::default(), changes_settings: true }
+    }
+}
+
+/// Reads a routine. `definition` is `None` where its language has none that could be read.
+pub(crate) fn read(language: &str, definition: Option<&str>) -> Code {
+    let Some(definition) = definition else { return Code::unknown("it calls code in a language that is not read") };
+    // The server writes definitions with plain strings as its own settings have them; bodies are dollar-quoted.
+    let Ok(lexed) = Lexed::new(definition.as_bytes(), LexOptions::default()) else {
+        return Code::unknown("it calls code that is not lexed");
+    };
+    let tokens = Tokens::new(&lexed);
+    let end = lexed.tokens().len();
+    let text: String = match end
+        .checked_sub(1)
+        .and_then(|last| lexed.string(last).filter(|_| tokens.kind(last) == Some(TokenKind::Dollar)))
+    {
+        Some(code) => code.into_owned(),
+        None => match standard_body(tokens, end) {
+            Some(body) => {
+                String::from_utf8_lossy(definition.as_bytes().get(tokens.bytes(&body)).unwrap_or_default()).into_owned()
+            }
+            None => return Code::unknown("it calls code whose body is not found"),
+        },
+    };
+    body(language, &text)
+}
+
+/// The statements of `BEGIN ATOMIC … END`, or the expression behind RETURN, as PostgreSQL 14 introduced them.
+fn standard_body(tokens: Tokens<'_, '_>, end: usize) -> Option<Range<usize>> {
+    let atomic = (0..end).find(|at| tokens.is_word(*at, "begin") && tokens.is_word(at + 1, "atomic"));
+    match atomic {
+        Some(at) => end.checked_sub(1).filter(|last| tokens.is_word(*last, "end")).map(|last| at + 2..last),
+        None => tokens.find_word(0..end, "return").map(|at| at + 1..end),
+    }
+}
+
+fn body(language: &str, text: &str) -> Code {
+    let Ok(lexed) = Lexed::new(text.as_bytes(), LexOptions::default()) else {
+        return Code::unknown("it calls code that is not lexed");
+    };
+    let tokens = Tokens::new(&lexed);
+    let all = 0..lexed.tokens().len();
+    let (mut kinds, mut unknown) = (KindSet::EMPTY, None);
+    match language {
+        "sql" => {
+            for statement in tokens.statements() {
+                let carried = carriers::open(tokens, statement);
+                kinds = kinds.union(carried.kinds.without(KindSet::of(Kind::UNKNOWN)));
+                unknown = unknown.or(carried.opaque);
+            }
+        }
+        "plpgsql" => {
+            kinds = carriers::block_kinds(tokens, all.clone());
+            if builds_statements(tokens, all.clone()) {
+                unknown = Some("it calls code that builds statements from strings");
+                // What it builds them from says something, though not all.
+                kinds = kinds.union(carriers::code_keywords(text, lexed.options(), 4).0);
+            }
+        }
+        _ => return Code::unknown("it calls code in a language that is not read"),
+    }
+    if unknown.is_some() {
+        kinds.insert(Kind::UNKNOWN_CODE);
+    }
+    let mut calls = Vec::new();
+    // A name behind a point may be a call, too: `(x).f` is `f(x)`.
+    matching::token_calls(tokens, all.clone(), &|_| true, &mut calls);
+    let sets = [Kind::SET, Kind::RESET, Kind::SET_ROLE, Kind::DISCARD];
+    let changes_settings = unknown.is_some()
+        || sets.into_iter().any(|kind| kinds.meets(KindSet::of(kind)))
+        || calls.iter().any(|name| &*name.name == "set_config");
+    let calls = calls.into_iter().map(|name| name.name).collect();
+    Code { kinds, unknown, text: text.into(), calls, changes_settings }
+}
+
+/// Whether PL/pgSQL code runs statements that it builds: `EXECUTE`, but not `GRANT EXECUTE` or a trigger's.
+fn builds_statements(tokens: Tokens<'_, '_>, mut range: Range<usize>) -> bool {
+    range.any(|at| {
+        let trigger = tokens.is_word(at + 1, "function") || tokens.is_word(at + 1, "procedure");
+        let privilege = at > 0 && ["grant", "revoke", ","].iter().any(|word| tokens.is_word(at - 1, word));
+        tokens.is_word(at, "execute") && !trigger && !privilege
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn function(language: &str, body: &str) -> Code {
+        let definition = format!(
+            "CREATE OR REPLACE FUNCTION public.f(a integer DEFAULT 1)\n RETURNS void\n LANGUAGE {language}\n{body}\n"
+        );
+        read(language, Some(&definition))
+    }
+
+    #[test]
+    fn statements_of_a_body_are_told_by_their_words() {
+        for (language, body, kinds) in [
+            ("sql", "AS $function$SELECT 1$function$", "select"),
+            ("sql", "AS $function$ DELETE FROM t; SELECT 2 $function$", "delete, select"),
+            ("sql", "BEGIN ATOMIC\n INSERT INTO t VALUES (1);\n SELECT 1;\nEND", "insert, select"),
+            ("sql", "RETURN (a + 1)", ""),
+            ("plpgsql", "AS $function$BEGIN PERFORM 1; DROP TABLE t; END$function$", "drop table"),
+            (
+                "plpgsql",
+                "AS $function$BEGIN FOR r IN SELECT 1 LOOP UPDATE t SET a = 1; END LOOP; END$function$",
+                "select, update",
+            ),
+            (
+                "plpgsql",
+                "AS $function$BEGIN IF x THEN TRUNCATE t; ELSE CALL p(); END IF; END$function$",
+                "call, truncate",
+            ),
+            ("plpgsql", "AS $function$BEGIN RETURN QUERY SELECT 1; END$function$", "select"),
+            ("plpgsql", "AS $function$BEGIN RAISE NOTICE 'drop table t'; END$function$", ""),
+            ("plpgsql", "AS $function$DECLARE comment text; load int; BEGIN comment := 'x'; END$function$", ""),
+        ] {
+            let code = function(language, body);
+            assert_eq!((code.kinds.to_string().as_str(), code.unknown), (kinds, None), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_unknown() {
+        for (language, body) in [
+            ("plpgsql", "AS $function$BEGIN EXECUTE 'dr' || 'op table t'; END$function$"),
+            ("plpgsql", "AS $function$BEGIN FOR r IN EXECUTE x LOOP END LOOP; END$function$"),
+            ("plpython3u", "AS $function$plpy.execute('x')$function$"),
+            ("plpgsql", ""),
+            ("plpgsql", "AS $function$BEGIN ' END$function$"),
+        ] {
+            let code = function(language, body);
+            assert!(code.unknown.is_some() && code.kinds.meets(KindSet::of(Kind::UNKNOWN_CODE)), "{body}");
+        }
+        assert!(read("c", None).unknown.is_some());
+        let grants = function("plpgsql", "AS $function$BEGIN GRANT EXECUTE ON FUNCTION f TO x; END$function$");
+        assert_eq!(grants.unknown, None);
+    }
+
+    #[test]
+    fn calls_and_settings_are_found() {
+        let code = function("sql", "AS $function$SELECT g(1), public.h(x), (r).i$function$");
+        for name in ["g", "h", "i"] {
+            assert!(code.calls.iter().any(|call| **call == *name), "{name}");
+        }
+        assert!(!code.changes_settings);
+        let sets = function("plpgsql", "AS $function$BEGIN SET search_path = x; END$function$");
+        assert!(sets.changes_settings);
+        assert!(function("sql", "AS $function$SELECT set_config('a', 'b', true)$function$").changes_settings);
+    }
+}
