@@ -6,8 +6,10 @@
 //! - [`rows`]: well-formed results whose masked column holds a sentinel: it never reaches the client.
 //! - [`judge`]: any text under rules is judged without a panic, and a refused kind stays refused whatever
 //!   white space and comments stand around it.
+//! - [`mysql`]: the same for the other protocol.
 
 mod guard;
+pub mod mysql;
 
 use postgres::backend::TransactionStatus;
 use postgres::session::{Output, Session, SessionOptions};
@@ -172,6 +174,21 @@ mod tests {
     #[test]
     fn rows_never_show_the_sentinel() {
         seeded(super::rows);
+    }
+
+    #[test]
+    fn handshakes_of_mysql_never_panic() {
+        seeded(super::mysql::handshake);
+    }
+
+    #[test]
+    fn sessions_of_mysql_never_panic() {
+        seeded(super::mysql::session);
+    }
+
+    #[test]
+    fn rows_of_mysql_never_show_the_sentinel() {
+        seeded(super::mysql::rows);
     }
 
     #[test]
