@@ -11,6 +11,7 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Span, Token as ParserToken, TokenWithSpan};
 
 use super::lexer::{Kind, Lexed, Token};
+use super::silent;
 
 /// Most tokens of one statement that the parser is given; a longer one counts as not parsed.
 pub(crate) const TOKENS: usize = 200_000;
@@ -118,6 +119,11 @@ fn convert(lexed: &Lexed<'_>, range: core::ops::Range<usize>) -> Option<Vec<Toke
             continue;
         } else if token.kind == Kind::Word && !is_literal_word(lexed, token) {
             in_values = false;
+        }
+        let silent = silent::length(lexed, index, range.end);
+        if silent > 0 && index > range.start {
+            index += silent;
+            continue;
         }
         if is_only(lexed, index) {
             index += 1;
@@ -347,6 +353,32 @@ mod tests {
         ] {
             assert_eq!(parsed(text).as_deref(), Some(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn words_that_say_nothing_are_left_out() {
+        for (text, expected) in [
+            ("SELECT f(a, VARIADIC b)", "SELECT f(a, b)"),
+            ("SELECT a BETWEEN SYMMETRIC 2 AND 1", "SELECT a BETWEEN 2 AND 1"),
+            (
+                "SELECT a::text COLLATE pg_catalog.\"C\" FROM t ORDER BY b COLLATE \"C\"",
+                "SELECT a::TEXT FROM t ORDER BY b",
+            ),
+            ("INSERT INTO t OVERRIDING SYSTEM VALUE VALUES (1)", "INSERT INTO t VALUES (1)"),
+            (
+                "SELECT sum(a) OVER (ORDER BY b ROWS BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE TIES) FROM t",
+                "SELECT sum(a) OVER (ORDER BY b ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM t",
+            ),
+            ("SELECT a FROM t WITH NO DATA", "SELECT a FROM t"),
+            ("SELECT a FROM t WITH LOCAL CHECK OPTION", "SELECT a FROM t"),
+            ("UPDATE t SET a[1] = 2, b[1:2][$1] = 3", "UPDATE t SET a = 2, b = 3"),
+        ] {
+            assert_eq!(parsed(text).as_deref(), Some(expected), "{text}");
+        }
+        // Where a name could disappear, nothing is left out.
+        assert_eq!(parsed("SELECT exclude ties FROM t").as_deref(), Some("SELECT exclude AS ties FROM t"));
+        assert_eq!(parsed("UPDATE t SET a[(SELECT card FROM c)] = 2"), None);
+        assert_eq!(parsed("SELECT a[1] = 2 FROM t").as_deref(), Some("SELECT a[1] = 2 FROM t"));
     }
 
     #[test]

@@ -7,3 +7,4 @@
 pub(crate) mod bridge;
 pub(crate) mod escape;
 pub mod lexer;
+mod silent;

@@ -94,7 +94,10 @@ fn command(tokens: Tokens<'_, '_>, range: Range<usize>, levels: usize, carried: 
         Kind::DO => body(tokens, behind..end, carried),
         Kind::CREATE_FUNCTION => {
             carried.defines = true;
-            body(tokens, behind..end, carried);
+            // An aggregate names functions; it holds no code, whatever its strings look like.
+            if !tokens.is_word(behind - 1, "aggregate") {
+                body(tokens, behind..end, carried);
+            }
         }
         Kind::CREATE_RULE | Kind::CREATE_SCHEMA => {
             carried.defines = true;
