@@ -8,6 +8,7 @@
 //! - [`program`]: runs drivers and command-line clients, with a time limit.
 //! - [`masked`]: what a masked result must look like.
 //! - [`matrix`]: which servers, ways to authenticate and legs under TLS a client is run with.
+//! - [`corpus`]: the attacks of `tests/evasion` and the harmless statements of `tests/harmless`, and their score.
 //! - [`skip`]: counts what could not run here.
 //!
 //! Every test of a client takes where to connect as an argument: run straight against the server it is the
@@ -17,6 +18,7 @@
 //! process behind.
 
 pub mod audit;
+pub mod corpus;
 pub mod double;
 pub mod gateway;
 pub mod masked;

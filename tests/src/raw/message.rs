@@ -88,6 +88,23 @@ pub fn bind(portal: &str, statement: &str, parameters: &[&str], result_format: u
     framed(b'B', &body)
 }
 
+/// Bind with parameters in text and any list of result formats.
+#[must_use]
+pub fn bind_with(portal: &str, statement: &str, parameters: &[String], formats: &[u16]) -> Vec<u8> {
+    let mut body = [text(portal), text(statement)].concat();
+    body.extend(count(0));
+    body.extend(count(parameters.len()));
+    for parameter in parameters {
+        body.extend(u32::try_from(parameter.len()).expect("a short value").to_be_bytes());
+        body.extend(parameter.as_bytes());
+    }
+    body.extend(count(formats.len()));
+    for format in formats {
+        body.extend(format.to_be_bytes());
+    }
+    framed(b'B', &body)
+}
+
 /// Bind without parameters, with a result format for each column.
 #[must_use]
 pub fn bind_formats(portal: &str, statement: &str, formats: &[u16]) -> Vec<u8> {

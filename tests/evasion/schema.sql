@@ -1,0 +1,103 @@
+-- What attacks are tried on. The secrets (people.ssn, people.pay, visits.token) are those of
+-- tests/src/corpus/secret.rs; nothing else may look like them. The tables belong to an ordinary role, the
+-- extensions are there because attacks need them.
+SET client_min_messages = error;
+CREATE EXTENSION citext;
+CREATE EXTENSION cube;
+CREATE EXTENSION dblink;
+CREATE EXTENSION file_fdw;
+CREATE EXTENSION fuzzystrmatch;
+CREATE EXTENSION hstore;
+CREATE EXTENSION intarray;
+CREATE EXTENSION ltree;
+CREATE EXTENSION pageinspect;
+CREATE EXTENSION pg_trgm;
+CREATE EXTENSION pg_walinspect;
+CREATE EXTENSION pgcrypto;
+CREATE EXTENSION pgrowlocks;
+CREATE EXTENSION postgres_fdw;
+CREATE EXTENSION tablefunc;
+CREATE EXTENSION xml2;
+
+GRANT ALL ON SCHEMA public TO app;
+SET ROLE app;
+
+CREATE TABLE people (
+    id   integer PRIMARY KEY,
+    name text    NOT NULL,
+    city text,
+    ssn  text    NOT NULL UNIQUE,
+    pay  bigint
+);
+INSERT INTO people VALUES
+    (1, 'Ada', 'Oslo', 'QXZJKWVQZXJQVKXW', 8264917350246813),
+    (2, 'Bao', 'Hue',  'ZKXQVJWXQKZVJQXZ', 7395184620735918),
+    (3, 'Eva', 'Riga', 'JXVZQKWJZXQVWKQJ', 6148295037361482),
+    (4, 'Ida', 'Oslo', 'WZQXKJVZWQJXKVQZ', 5937261840259376);
+
+-- No rule names it: what is copied here could be read.
+CREATE TABLE box (id integer PRIMARY KEY, content text, number bigint);
+INSERT INTO box VALUES (1, 'empty', 0), (2, 'nothing', 0);
+
+CREATE TABLE ledger (id integer PRIMARY KEY, entry text, amount integer);
+INSERT INTO ledger SELECT n, 'entry ' || n, n * 10 FROM generate_series(1, 5) AS n;
+CREATE TABLE carts (id integer PRIMARY KEY, content text);
+INSERT INTO carts SELECT n, 'cart ' || n FROM generate_series(1, 5) AS n;
+
+-- Partitions and children count as their parent.
+CREATE TABLE visits (id integer, day date, token text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+CREATE TABLE visits_old PARTITION OF visits FOR VALUES FROM ('2020-01-01') TO ('2024-01-01');
+CREATE TABLE visits_new PARTITION OF visits DEFAULT;
+INSERT INTO visits VALUES (1, '2021-05-01', 'QXZJKWVQZXJQVKXW'), (2, '2025-05-01', 'ZKXQVJWXQKZVJQXZ');
+CREATE TABLE staff (grade integer) INHERITS (people);
+INSERT INTO staff VALUES (9, 'Uma', 'Oslo', 'JXVZQKWJZXQVWKQJ', 6148295037361482, 3);
+
+CREATE VIEW people_view AS SELECT id, name, ssn AS code, pay AS amount FROM people;
+CREATE VIEW people_view_2 AS SELECT id AS number, code AS label, amount FROM people_view;
+CREATE VIEW people_upper AS SELECT id, upper(ssn) AS shown FROM people;
+CREATE VIEW names AS SELECT id, name, city FROM people;
+CREATE MATERIALIZED VIEW people_mat AS SELECT id, ssn AS kept, pay FROM people;
+
+CREATE SCHEMA archive;
+CREATE TABLE archive.people (id integer, remark text);
+INSERT INTO archive.people VALUES (1, 'a table of the same name in another schema');
+
+CREATE TYPE pair AS (left_side text, right_side bigint);
+CREATE SEQUENCE counter;
+
+CREATE FUNCTION ssn_of(integer) RETURNS text LANGUAGE sql STABLE AS 'SELECT ssn FROM people WHERE id = $1';
+CREATE FUNCTION ssn_plpgsql(wanted integer) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT ssn FROM people WHERE id = wanted);
+END $$;
+CREATE FUNCTION all_people() RETURNS SETOF people LANGUAGE sql STABLE AS 'SELECT * FROM people';
+CREATE FUNCTION people_table() RETURNS TABLE (a integer, b text) LANGUAGE sql STABLE AS 'SELECT id, ssn FROM people';
+CREATE FUNCTION noisy(integer) RETURNS integer LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RAISE NOTICE 'it is %', (SELECT ssn FROM people WHERE id = $1);
+    RETURN $1;
+END $$;
+CREATE FUNCTION failing(integer) RETURNS integer LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RAISE EXCEPTION 'it was %', (SELECT ssn FROM people WHERE id = $1);
+END $$;
+CREATE FUNCTION run(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE answer text;
+BEGIN
+    EXECUTE statement INTO answer;
+    RETURN answer;
+END $$;
+CREATE FUNCTION empty_carts() RETURNS integer LANGUAGE sql AS 'DELETE FROM carts; SELECT 1';
+CREATE PROCEDURE drop_carts() LANGUAGE plpgsql AS $$ BEGIN DROP TABLE carts; END $$;
+CREATE PROCEDURE tell(INOUT answer text) LANGUAGE plpgsql AS $$ BEGIN answer := (SELECT ssn FROM people WHERE id = 1); END $$;
+CREATE FUNCTION double_it(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1 || $1';
+CREATE FUNCTION peek(text, text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE NOTICE '% %', $1, $2;
+    RETURN $1 = $2;
+END $$;
+CREATE OPERATOR ==== (LEFTARG = text, RIGHTARG = text, FUNCTION = peek);
+CREATE FUNCTION harmless_sum(integer, integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT $1 + $2';
+
+RESET ROLE;
+ANALYZE;

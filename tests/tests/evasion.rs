@@ -1,0 +1,117 @@
+//! The corpus against real servers: no attack succeeds through the gateway, no harmless statement is refused
+//! or changed, and the report says so.
+//!
+//! `WIREGATE_CORPUS=text` runs only the entries whose name holds the text, and writes no report.
+
+use integration::corpus::attack::{self, Fate};
+use integration::corpus::entry::{self, Attack, Harmless};
+use integration::corpus::harmless;
+use integration::corpus::score::Score;
+use integration::corpus::secret::Finder;
+use integration::corpus::stage::{self, Stage, Template};
+use integration::servers::Server;
+use integration::skip::skipped;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::thread;
+
+/// The policy under which harmless statements are sent.
+const EVERYDAY: &str = "everyday";
+
+type Attacked<'a> = Vec<(&'a Attack, Fate)>;
+type Served<'a> = Vec<(&'a Harmless, harmless::Fate)>;
+
+#[test]
+fn no_attack_succeeds_and_no_harmless_statement_is_refused() {
+    let wanted = std::env::var("WIREGATE_CORPUS").ok();
+    let named = |name: &str| wanted.as_ref().is_none_or(|wanted| name.contains(wanted.as_str()));
+    let attacks: Vec<Attack> = entry::attacks("postgres").into_iter().filter(|one| named(&one.name)).collect();
+    let statements: Vec<Harmless> = entry::harmless().into_iter().filter(|one| named(&one.name)).collect();
+    let mut score = Score::new(&attacks, &statements);
+    let mut complete = wanted.is_none();
+    let servers: Vec<Server> = ["pg15", "pg18"]
+        .into_iter()
+        .filter_map(|name| match Server::find(name) {
+            Ok(server) => Some(server),
+            Err(reason) => {
+                complete = false;
+                skipped(&format!("the corpus on {name}"), &reason);
+                None
+            }
+        })
+        .collect();
+    let results = thread::scope(|scope| {
+        let (attacks, statements) = (&attacks, &statements);
+        let play = |server| scope.spawn(move || play(server, attacks, statements));
+        let running: Vec<_> = servers.iter().map(play).collect();
+        running.into_iter().map(|thread| thread.join().expect("a server's part of the corpus")).collect::<Vec<_>>()
+    });
+    for (server, (attacked, served)) in servers.iter().zip(&results) {
+        score.add(&format!("PostgreSQL {}", stage::major(server)), attacked, served);
+    }
+    if complete {
+        let report = score.report(&entry::sections());
+        fs::write(integration::root().join("bench/report/evasion.md"), report).expect("write the report");
+    }
+    let (failures, known) = (score.failures(), score.known());
+    if !known.is_empty() {
+        eprintln!("KNOWN LEAKS AND FALSE REFUSALS: {}\n{}", known.len(), known.join("\n"));
+    }
+    assert!(failures.is_empty(), "{} entries of the corpus fail:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// The whole corpus on one server: a thread for each policy.
+fn play<'a>(server: &Server, attacks: &'a [Attack], statements: &'a [Harmless]) -> (Attacked<'a>, Served<'a>) {
+    let template = Template::make(server, "evasion");
+    let finder = Finder::new(&template.derived);
+    let major = stage::major(server);
+    let mut by_policy: BTreeMap<&str, Vec<&Attack>> = BTreeMap::new();
+    for attack in attacks.iter().filter(|attack| attack.runs_on(major)) {
+        by_policy.entry(&attack.policy).or_default().push(attack);
+    }
+    let statements: Vec<&Harmless> = statements.iter().filter(|statement| statement.runs_on(major)).collect();
+    let (template, finder) = (&template, &finder);
+    thread::scope(|scope| {
+        let attackers: Vec<_> = by_policy
+            .iter()
+            .map(|(policy, attacks)| {
+                scope.spawn(move || attack::run_all(&Stage::build(server, template, policy), finder, attacks))
+            })
+            .collect();
+        let served = if statements.is_empty() {
+            Vec::new()
+        } else {
+            harmless::run_all(&Stage::build(server, template, EVERYDAY), &statements)
+        };
+        let attacked = attackers.into_iter().flat_map(|thread| thread.join().expect("the attacks of a policy"));
+        (attacked.collect(), served)
+    })
+}
+
+#[test]
+fn the_corpus_covers_every_item_and_its_names_are_unique() {
+    let attacks = entry::attacks("postgres");
+    let mut names = BTreeSet::new();
+    for name in
+        attacks.iter().map(|attack| attack.name.clone()).chain(entry::harmless().into_iter().map(|one| one.name))
+    {
+        assert!(names.insert(name.clone()), "two entries are named {name:?}");
+    }
+    let sections = entry::sections();
+    let mut wrong = Vec::new();
+    for attack in &attacks {
+        let section = sections.iter().find(|section| section.name == attack.section);
+        let item = section.and_then(|section| section.items.iter().find(|item| item.name == attack.item));
+        if item.is_none() {
+            wrong.push(format!("{}: no item {:?} of {:?}", attack.name, attack.item, attack.section));
+        }
+    }
+    for section in &sections {
+        for item in section.items.iter().filter(|item| item.dialects.iter().any(|dialect| dialect == "postgres")) {
+            if !attacks.iter().any(|attack| attack.section == section.name && attack.item == item.name) {
+                wrong.push(format!("{}: no attack for {:?}", section.name, item.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
