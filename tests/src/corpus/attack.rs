@@ -4,6 +4,7 @@ use super::entry::{Attack, Goal, Way};
 use super::secret::Finder;
 use super::stage::{Copy, Stage};
 use super::step::{Conversation, Seen, Step, Surroundings};
+use crate::raw::Client;
 use crate::servers::Endpoint;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -108,6 +109,13 @@ impl Side<'_> {
         }
     }
 
+    /// Has the gateway read the catalogue again, as it does behind any change of the schema that it sees. What
+    /// the administrator prepared is to count as having been there for long.
+    fn tell_of_changes(&self) {
+        let seen = Client::login(&self.endpoint).query("CREATE TEMP TABLE told ()");
+        debug_assert!(seen.iter().any(|frame| frame.tag == b'C'), "a temporary table may be made under every policy");
+    }
+
     /// Plays an attack once, puts everything back, and says what came and whether it had an effect.
     fn play(&self, attack: &Attack, way: Option<Way>, guess: &str) -> Result<(Seen, bool), Failure> {
         for sql in &attack.admin {
@@ -115,6 +123,9 @@ impl Side<'_> {
                 self.copy.reset();
                 return Err(Failure { text: format!("the entry cannot be prepared: {error}"), hung: true });
             }
+        }
+        if self.guarded && !attack.admin.is_empty() {
+            self.tell_of_changes();
         }
         // What the administrator prepared is no effect.
         let prepared = (!attack.admin.is_empty()).then(|| self.copy.fingerprint());

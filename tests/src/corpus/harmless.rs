@@ -95,6 +95,8 @@ fn shown(seen: &Seen, compare: Compare) -> String {
         Compare::Shape => {
             let shape = |line: &str| match line.split(' ').next().unwrap_or_default() {
                 "D" | "S" | "C" => None,
+                // It begins with the process of the server.
+                "A" => Some("A\n".to_owned()),
                 _ => Some(line.to_owned() + "\n"),
             };
             transcript.lines().filter_map(shape).collect()
