@@ -6,7 +6,7 @@
 //! - [`stage`]: databases, gateways and the fingerprint by which an effect on the server is seen.
 //! - [`attack`]: runs attacks and judges them.
 //! - [`harmless`]: runs harmless statements and compares them with the server's own answers.
-//! - [`score`]: `bench/report/evasion.md`.
+//! - [`score`]: writes `bench/report/evasion.md`.
 //! - [`random`]: queries from a grammar, for the search for leaks that nobody thought of.
 //!
 //! An attack is run twice: straight against the server, where it must succeed (else it proves nothing), and

@@ -111,6 +111,12 @@ const PEOPLE: &[(&str, Type)] =
     &[("id", Type::Number), ("name", Type::Text), ("city", Type::Text), ("ssn", Type::Text), ("pay", Type::Number)];
 const VISITS: &[(&str, Type)] = &[("id", Type::Number), ("token", Type::Text)];
 
+/// The scope of a change of `people AS p`.
+fn people() -> Vec<Item> {
+    let columns = PEOPLE.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect();
+    vec![Item { alias: "p".into(), columns, row: true }]
+}
+
 /// Makes statements.
 #[derive(Debug)]
 pub struct Maker {
@@ -167,12 +173,12 @@ impl Maker {
                 format!("INSERT INTO box VALUES (900, {value}, 1) RETURNING content")
             }
             1 => {
-                let items = self.columns_of("people p", PEOPLE, "p");
+                let items = people();
                 let shown = self.expression(Type::Text, &items, 2);
                 format!("UPDATE people AS p SET city = city RETURNING {shown}")
             }
             2 => {
-                let items = self.columns_of("people p", PEOPLE, "p");
+                let items = people();
                 let value = self.expression(Type::Text, &items, 2);
                 format!(
                     "UPDATE box AS b SET content = {value} FROM people p WHERE p.id = b.id RETURNING b.content, p.name"
@@ -185,17 +191,12 @@ impl Maker {
                 )
             }
             _ => {
-                let items = self.columns_of("people p", PEOPLE, "p");
+                let items = people();
                 let shown = self.expression(Type::Text, &items, 2);
                 format!("DELETE FROM people p WHERE id > 1 RETURNING {shown}")
             }
         };
         Statement { sql, kind: Kind::Write }
-    }
-
-    fn columns_of(&self, _from: &str, columns: &[(&str, Type)], alias: &str) -> Vec<Item> {
-        let columns = columns.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect();
-        vec![Item { alias: alias.to_owned(), columns, row: true }]
     }
 
     fn name(&mut self, prefix: &str) -> String {
@@ -250,7 +251,7 @@ impl Maker {
         let mut from = String::new();
         for index in 0..1 + self.dice.below(2) {
             let visible: Vec<Item> = outer.iter().chain(&scope).cloned().collect();
-            let (text, item) = self.from_item(&visible, depth);
+            let (text, item) = self.relation(&visible, depth);
             if index == 0 {
                 from = text;
             } else {
@@ -267,11 +268,8 @@ impl Maker {
         let list: Vec<String> = types
             .iter()
             .map(|kind| {
-                let shown = if grouped {
-                    self.aggregate(*kind, &scope, depth)
-                } else {
-                    self.expression(*kind, &visible, depth)
-                };
+                let shown =
+                    if grouped { self.aggregate(*kind, &scope) } else { self.expression(*kind, &visible, depth) };
                 if self.dice.one_in(3) { format!("{shown} AS {}", self.name("x")) } else { shown }
             })
             .collect();
@@ -290,7 +288,7 @@ impl Maker {
         out
     }
 
-    fn from_item(&mut self, outer: &[Item], depth: usize) -> (String, Item) {
+    fn relation(&mut self, outer: &[Item], depth: usize) -> (String, Item) {
         let alias = self.name("t");
         match self.dice.below(10) {
             0 if !self.ctes.is_empty() => {
@@ -428,8 +426,7 @@ impl Maker {
         }
     }
 
-    fn aggregate(&mut self, kind: Type, scope: &[Item], depth: usize) -> String {
-        let deeper = depth.saturating_sub(1);
+    fn aggregate(&mut self, kind: Type, scope: &[Item]) -> String {
         match (kind, self.dice.below(5)) {
             (Type::Text, 0) => format!("string_agg({}, ',')", self.plain(Type::Text, scope)),
             (Type::Text, 1) => format!("max({})", self.plain(Type::Text, scope)),
@@ -439,10 +436,7 @@ impl Maker {
             (Type::Number, 0) => "count(*)".into(),
             (Type::Number, 1) => format!("max({})", self.plain(Type::Number, scope)),
             (Type::Number, 2) => format!("sum({}) / count(*)", self.plain(Type::Number, scope)),
-            (Type::Number, _) => {
-                let _ = deeper;
-                format!("min({})", self.plain(Type::Number, scope))
-            }
+            (Type::Number, _) => format!("min({})", self.plain(Type::Number, scope)),
         }
     }
 
