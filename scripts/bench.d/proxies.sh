@@ -61,6 +61,9 @@ start_proxy() { # NAME UPSTREAM_PORT
             fi
             spawn "$name" "${PROXY_CPUS[@]}" "${lent[@]}" "$PGBOUNCER" "$config"
             ;;
+        relay)
+            spawn "$name" "${PROXY_CPUS[@]}" "$RELAY" --listen "127.0.0.1:${PORTS[$name]}" --upstream "127.0.0.1:$2"
+            ;;
         wiregate)
             config=$(configure wiregate.toml "$name" "$2")
             spawn "$name" "${PROXY_CPUS[@]}" "$WIREGATE_BIN" run --config "$config"

@@ -7,6 +7,10 @@
 //!
 //! - Framing and numbers: [`packet`], [`lenenc`], [`constant`], [`capability`].
 //! - Set-up: [`greeting`], [`response`], [`reply`], [`auth`].
+//! - The client's direction: `client` (bytes), `commands` (messages), `decisions`, `parameters`.
+//! - The server's direction: `server` (bytes), `replies` (messages), `failures`, `catalogue`, `local_file`.
+//! - Masking: `column`, `value`, `rows`, `stream`, `scrub`.
+//! - What ties both together: `pipeline`, `statements`, [`session`].
 //!
 //! Nothing here does IO, reads a clock or draws randomness. Bytes from a peer give errors, never panics.
 //!
@@ -23,3 +27,21 @@ pub mod lenenc;
 pub mod packet;
 pub mod reply;
 pub mod response;
+pub mod session;
+
+mod catalogue;
+mod client;
+mod column;
+mod commands;
+mod decisions;
+mod failures;
+mod local_file;
+mod parameters;
+mod pipeline;
+mod replies;
+mod rows;
+mod scrub;
+mod server;
+mod statements;
+mod stream;
+mod value;

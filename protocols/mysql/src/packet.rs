@@ -116,7 +116,6 @@ pub fn first(gathered: &[u8], limit_bytes: usize, from: Culprit) -> Result<Optio
 }
 
 /// The start of a message whose header, or first byte, may lie in two chunks.
-#[allow(dead_code, reason = "for the session, which follows")]
 #[derive(Debug, Default)]
 pub(crate) struct Stash {
     bytes: [u8; HEADER_BYTES + 1],
@@ -124,7 +123,6 @@ pub(crate) struct Stash {
 }
 
 /// What [`Stash::next`] found.
-#[allow(dead_code, reason = "for the session, which follows")]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// A header, and its payload's first byte where it has one, lie whole at the position asked about.
@@ -135,7 +133,6 @@ pub(crate) enum Next {
     Joined(Header, Option<u8>, usize),
 }
 
-#[allow(dead_code, reason = "for the session, which follows")]
 impl Stash {
     /// Whether nothing is held.
     pub(crate) fn is_empty(&self) -> bool {

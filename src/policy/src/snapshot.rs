@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::pattern::ColumnPattern;
-use crate::config::{Config, Deny, Mask, Mode, Predicates, Scope, Unparsed};
-use crate::detect::{DetectorSet, DetectorUse};
+use crate::config::{Config, Deny, LiteralsFile, Mask, Mode, Predicates, Scope, Unparsed};
+use crate::detect::{Detector, DetectorSet, DetectorUse, List, Literals};
 use crate::mask::{HashKey, Method};
 use crate::rule::RuleId;
 use crate::statement::kind::KindSet;
@@ -20,6 +20,8 @@ use crate::statement::kind::KindSet;
 pub struct Found {
     /// The key of [`Method::Hash`]; unknown where the config has none.
     pub hash_key: HashKey,
+    /// The lists that masks look for.
+    pub literals: BTreeMap<LiteralsFile, Arc<Literals>>,
 }
 
 impl Found {
@@ -28,6 +30,12 @@ impl Found {
         let mut mask = mask.clone();
         if let Method::Hash(key) = &mut mask.method {
             key.clone_from(&self.hash_key);
+        }
+        let literals = mask.literals_file.as_ref().and_then(|file| self.literals.get(file));
+        for detector in &mut mask.detect {
+            if let (Detector::Literals(list), Some(literals)) = (detector, literals) {
+                *list = List::new(Arc::clone(literals));
+            }
         }
         mask
     }
@@ -352,7 +360,7 @@ impl UserRules {
             .flat_map(|(rule, mask)| {
                 mask.detect.iter().map(|detector| DetectorUse {
                     rule: *rule,
-                    detector: *detector,
+                    detector: detector.clone(),
                     method: mask.method.clone(),
                 })
             })
@@ -429,7 +437,7 @@ mod tests {
         };
         assert_eq!(method(&Snapshot::compile(Arc::clone(&config), 1)), Method::Hash(HashKey::UNKNOWN));
         let hash_key = HashKey::new(b"a key only for tests").unwrap();
-        let found = Found { hash_key: hash_key.clone() };
+        let found = Found { hash_key: hash_key.clone(), ..Found::default() };
         assert_eq!(method(&Snapshot::compile_with(config, 2, found)), Method::Hash(hash_key));
     }
 

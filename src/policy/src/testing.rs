@@ -80,6 +80,14 @@ pub(crate) fn shop() -> Catalogue {
         "set_config",
         "pg_notify",
         "nextval",
+        "array_agg",
+        "lag",
+        "length",
+        "rank",
+        "row_number",
+        "string_agg",
+        "substr",
+        "unnest",
     ] {
         row(5, &[name, "b"]);
     }

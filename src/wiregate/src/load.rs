@@ -3,13 +3,15 @@
 //! Relative paths in a config are relative to the folder of the config file, so that it means the same wherever
 //! the process was started.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use control::limits::CONFIG_BYTES;
 use gateway::Secrets;
-use policy::config::{Auth, Config, Password, Secret};
+use policy::config::{Auth, Config, LiteralsFile, Password, Secret};
+use policy::detect::{LIST_BYTES, Literals};
 use policy::mask::HashKey;
 use policy::snapshot::{Found, Snapshot};
 
@@ -39,11 +41,38 @@ pub(crate) fn load(path: &Path, generation: u64) -> Result<Loaded, Vec<String>> 
         problems.push(problem);
         HashKey::UNKNOWN
     });
+    let literals = lists(&config, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
     }
-    let snapshot = Arc::new(Snapshot::compile_with(Arc::new(config), generation, Found { hash_key }));
+    let found = Found { hash_key, literals };
+    let snapshot = Arc::new(Snapshot::compile_with(Arc::new(config), generation, found));
     Ok(Loaded { snapshot, secrets })
+}
+
+/// Reads and compiles the lists that masks look for; what is wrong with one is added to `problems`.
+fn lists(config: &Config, problems: &mut Vec<String>) -> BTreeMap<LiteralsFile, Arc<Literals>> {
+    let mut lists = BTreeMap::new();
+    for mask in &config.masks {
+        let Some(file) = mask.literals_file.as_ref().filter(|file| !lists.contains_key(*file)) else { continue };
+        match read_list(file) {
+            Ok(literals) => {
+                lists.insert(file.clone(), Arc::new(literals));
+            }
+            Err(error) => {
+                problems.push(format!("[[mask]] \"{}\": literals_file: {}: {error}", mask.name, file.path.display()));
+            }
+        }
+    }
+    lists
+}
+
+fn read_list(file: &LiteralsFile) -> Result<Literals, String> {
+    let limit = u64::try_from(LIST_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    let list = std::fs::File::open(&file.path).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    list.take(limit).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    Literals::compile(&bytes, file.ignore_case).map_err(|error| error.to_string())
 }
 
 /// Reads a config file without a look at the machine.
@@ -94,6 +123,9 @@ fn anchor(config: &mut Config, folder: &Path) {
             secret(password);
         }
     }
+    for file in config.masks.iter_mut().filter_map(|mask| mask.literals_file.as_mut()) {
+        place(&mut file.path);
+    }
     for user in &mut config.users {
         if let Some(Password::Secret(password)) = &mut user.password {
             secret(password);
@@ -123,12 +155,17 @@ mod tests {
             [[user]]
             name = "ana"
             password = { file = "ana.password" }
+            [[mask]]
+            name = "names"
+            literals_file = "names.txt"
         "#;
         let mut config = Config::parse(text, "t").unwrap();
         anchor(&mut config, Path::new("/etc/wiregate"));
         let listener = &config.listeners[0];
         let tls = listener.tls.as_ref().unwrap();
         assert_eq!(config.audit.path, Path::new("/etc/wiregate/audit"));
+        let file = config.masks[0].literals_file.as_ref().unwrap();
+        assert_eq!(file.path, Path::new("/etc/wiregate/names.txt"));
         assert_eq!(config.policy.hash_key, Some(Secret::File("/etc/wiregate/hash.key".into())));
         assert_eq!(tls.cert, Path::new("/etc/wiregate/server.crt"));
         assert_eq!(tls.key, Path::new("/etc/ssl/server.key"));

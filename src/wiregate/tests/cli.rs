@@ -135,11 +135,12 @@ password = { file = "empty.password" }
 [[user]]"#,
     );
     let bad = bad
-        + "\n[[mask]]\nname = \"h\"\ncolumns = [\"x.y\"]\nmethod = \"hash\"\n\n[policy]\nhash_key = { file = \"short.key\" }\n";
+        + "\n[[mask]]\nname = \"h\"\ncolumns = [\"x.y\"]\nmethod = \"hash\"\n\n[[mask]]\nname = \"l\"\nliterals_file = \"names.txt\"\n\n[policy]\nhash_key = { file = \"short.key\" }\n";
     let bad =
         bad.replace("[[listen]]", "[gateway]\ncores = [4000]\n\n[[listen]]").replace("\"audit\"", "\"taken/audit\"");
     let scratch = Scratch::new("names", &bad);
     scratch.write("empty.password", "\n");
+    scratch.write("names.txt", "\n");
     scratch.write("short.key", "tooshort\n");
     scratch.write("taken", "a file, not a folder");
     let output = scratch.run(&["check"]);
@@ -152,7 +153,8 @@ password = { file = "empty.password" }
         "core 4000 is not available",
         "[audit] path: taken/audit",
         "[policy] hash_key: shorter than 16 bytes",
-        "7 problems",
+        "[[mask]] \"l\": literals_file: names.txt: the list has no literal",
+        "8 problems",
     ] {
         assert!(err(&output).contains(part), "{part} is missing in\n{}", err(&output));
     }

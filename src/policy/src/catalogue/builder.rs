@@ -36,6 +36,7 @@ pub struct CatalogueBuilder {
     user_functions: HashSet<Box<str>>,
     calling_views: HashSet<u32>,
     user_operators: HashSet<Box<str>>,
+    generated: Vec<(u32, i16, Box<str>)>,
     routines: Routines,
     seen: [bool; RESULTS],
     wrong: Option<usize>,
@@ -92,6 +93,7 @@ impl CatalogueBuilder {
                 let routine = Routine::new(text(1)?, text(2));
                 self.routines.entry(text(0)?.into()).or_default().push(routine);
             }
+            9 => self.generated.push((oid(0)?, number(1)?, text(2)?.into())),
             _ => return None,
         }
         Some(())
@@ -129,6 +131,7 @@ impl CatalogueBuilder {
             user_functions: self.user_functions,
             calling_views: self.calling_views,
             user_operators: self.user_operators,
+            generated: self.generated,
             routines: self.routines,
             sights: std::sync::Mutex::default(),
         })

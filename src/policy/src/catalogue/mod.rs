@@ -92,6 +92,8 @@ pub struct Catalogue {
     user_functions: HashSet<Box<str>>,
     calling_views: HashSet<u32>,
     user_operators: HashSet<Box<str>>,
+    /// Relation, column, and the expression that makes it.
+    generated: Vec<(u32, i16, Box<str>)>,
     routines: Routines,
     sights: Mutex<HashMap<RulesKey, Arc<Sight>>>,
 }
@@ -147,6 +149,18 @@ impl Catalogue {
     #[must_use]
     pub fn is_user_operator(&self, name: &str) -> bool {
         self.user_operators.contains(name)
+    }
+
+    /// Whether any operator is the users' own.
+    #[must_use]
+    pub fn has_user_operators(&self) -> bool {
+        !self.user_operators.is_empty()
+    }
+
+    /// Whether a view reads a relation.
+    #[must_use]
+    pub fn depends_on(&self, view: u32, relation: u32) -> bool {
+        self.depends.get(&view).is_some_and(|depends| depends.iter().any(|(read, _)| *read == relation))
     }
 
     /// What the rules of a user mean in this catalogue. Compiled when first asked for; later calls cost a

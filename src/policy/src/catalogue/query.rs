@@ -18,6 +18,7 @@
 /// | 6 | view that calls a function of the users: OID |
 /// | 7 | operator of the users: name |
 /// | 8 | routine of the users: name, language, definition; NULL where it is too long or not read |
+/// | 9 | generated column: relation, number, expression |
 pub const QUERY: &str = r#"
 SELECT c.oid, n.nspname, c.relname, c.relkind
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
@@ -79,10 +80,14 @@ SELECT r.proname, r.lanname,
        CASE WHEN pg_catalog.octet_length(r.definition) OPERATOR(pg_catalog.<=) '32768'::pg_catalog.int4
             THEN r.definition END
   FROM r;
+SELECT d.adrelid, d.adnum, pg_catalog.pg_get_expr(d.adbin, d.adrelid)
+  FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) d.adrelid
+   AND a.attnum OPERATOR(pg_catalog.=) d.adnum
+ WHERE a.attgenerated OPERATOR(pg_catalog.<>) ''::pg_catalog."char" AND NOT a.attisdropped;
 "#;
 
 /// Results of [`QUERY`].
-pub const RESULTS: usize = 9;
+pub const RESULTS: usize = 10;
 
 /// The result that holds the routines of the users.
 pub(super) const ROUTINES: usize = 8;

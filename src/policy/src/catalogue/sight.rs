@@ -10,6 +10,8 @@ use crate::config::Predicates;
 use crate::mask::Method;
 use crate::rule::RuleId;
 use crate::snapshot::UserRules;
+use crate::statement::lineage::{Flow, Origin};
+use crate::statement::shows_more_than_arguments;
 
 /// How a column is masked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub struct Sight {
     masked_columns: HashSet<Box<str>>,
     /// Names of masked columns that must not be compared.
     denied_columns: HashMap<Box<str>, RuleId>,
+    /// Rules whose columns must not be compared.
+    denying: HashSet<RuleId>,
 }
 
 /// Columns of the server's own relations that show stored values or statement texts.
@@ -63,13 +67,16 @@ impl Sight {
     pub(super) fn compile(catalogue: &Catalogue, rules: &UserRules) -> Self {
         let mut relations: HashMap<u32, BTreeMap<i16, Mask>> =
             catalogue.relations.values().map(|relation| (relation.oid, own_masks(relation, rules))).collect();
+        generated(catalogue, &mut relations);
         inherit(catalogue, &mut relations);
+        generated(catalogue, &mut relations);
         Views { catalogue, rules, relations: &mut relations, done: HashSet::new() }.all();
         let mut sight = Self {
             highest: HashMap::new(),
             reaching: HashMap::new(),
             masked_columns: HashSet::new(),
             denied_columns: HashMap::new(),
+            denying: HashSet::new(),
             relations,
         };
         sight.name(catalogue, rules);
@@ -78,11 +85,14 @@ impl Sight {
 
     /// Notes the names under which masked relations and columns go.
     fn name(&mut self, catalogue: &Catalogue, rules: &UserRules) {
-        let denying: HashSet<RuleId> =
+        self.denying =
             rules.column_masks().filter(|(_, mask)| mask.predicates == Predicates::Deny).map(|entry| entry.0).collect();
         for relation in catalogue.relations.values() {
-            if let Some(last) = relation.columns.last() {
-                self.highest.insert(relation.oid, last.number);
+            match relation.columns.last() {
+                Some(last) => drop(self.highest.insert(relation.oid, last.number)),
+                // The columns of a sequence are the same everywhere and none is masked.
+                None if relation.kind == b'S' => drop(self.highest.insert(relation.oid, i16::MAX)),
+                None => {}
             }
             let Some(masks) = self.relations.get(&relation.oid) else { continue };
             for (number, (rule, _)) in masks {
@@ -90,7 +100,7 @@ impl Sight {
                 *reaching = (*reaching).min(*rule);
                 let Some(column) = relation.column(*number) else { continue };
                 self.masked_columns.insert(column.name.clone());
-                if denying.contains(rule) {
+                if self.denying.contains(rule) {
                     self.denied_columns.insert(column.name.clone(), *rule);
                 }
             }
@@ -115,6 +125,43 @@ impl Sight {
             None if relation >= super::FIRST_USER_OID => ColumnMask::UnknownRelation,
             _ => ColumnMask::None,
         }
+    }
+
+    /// How a value is masked that tells of these columns: as the column itself where it is stored values as
+    /// they stand, else whole. Of several rules the first of the file holds. [`ColumnMask::UnknownRelation`]
+    /// where it may tell of anything.
+    #[must_use]
+    pub fn mask_of_value(&self, flow: &Flow, plain: bool) -> ColumnMask {
+        let mut found: Option<Mask> = None;
+        let mut unknown = flow.is_unknown();
+        for origin in flow.origins() {
+            match self.mask_of(origin.relation, origin.column) {
+                ColumnMask::Masked(rule, method) => {
+                    if found.as_ref().is_none_or(|known| rule < known.0) {
+                        found = Some((rule, method));
+                    }
+                }
+                ColumnMask::UnknownRelation => unknown = true,
+                ColumnMask::None => {}
+            }
+        }
+        match found {
+            Some((rule, method)) if plain && !unknown => ColumnMask::Masked(rule, method),
+            Some((rule, _)) => ColumnMask::Masked(rule, Method::Redact),
+            None if unknown => ColumnMask::UnknownRelation,
+            None => ColumnMask::None,
+        }
+    }
+
+    /// The rule that forbids to compare a value that tells of these columns.
+    #[must_use]
+    pub fn denied_value(&self, flow: &Flow) -> Option<RuleId> {
+        let denied = |origin: &Origin| {
+            let masks = self.relations.get(&origin.relation)?;
+            let mut rules = masks.iter().filter(|(number, _)| origin.column == 0 || **number == origin.column);
+            rules.find(|(_, mask)| self.denying.contains(&mask.0)).map(|(_, mask)| mask.0)
+        };
+        flow.origins().iter().filter_map(denied).min()
     }
 
     /// The rule that masks some column of a relation of this name, in whatever schema.
@@ -152,6 +199,22 @@ fn own_masks(relation: &Relation, rules: &UserRules) -> BTreeMap<i16, Mask> {
     // A pattern with stars is about the users' relations, not about the server's own.
     let masked = relation.columns.iter().filter_map(|column| Some((column.number, mask(column)?)));
     masked.filter(|(_, mask)| !relation.is_system() || mask.0 == RuleId::BUILT_IN).collect()
+}
+
+/// A generated column tells of the columns that it is made of.
+fn generated(catalogue: &Catalogue, relations: &mut HashMap<u32, BTreeMap<i16, Mask>>) {
+    for (relation, number, expression) in &catalogue.generated {
+        let Some(masks) = relations.get_mut(relation).filter(|masks| !masks.is_empty()) else { continue };
+        let masked = match views::generated(catalogue, *relation, expression) {
+            Some(flow) if !flow.is_unknown() => {
+                flow.origins().iter().filter_map(|origin| masks.get(&origin.column)).map(|mask| mask.0).min()
+            }
+            _ => masks.values().map(|mask| mask.0).min(),
+        };
+        if let Some(rule) = masked {
+            masks.entry(*number).or_insert((rule, Method::Redact));
+        }
+    }
 }
 
 /// Children count as their parent and parents as their children: reading one shows rows of the other. Of
@@ -225,14 +288,14 @@ impl Views<'_> {
         let otherwise = self.computed(view, &depends, levels);
         let Some(relation) = self.catalogue.relation(view) else { return };
         // Definitions are read only where they can matter.
-        let shown = if otherwise.is_some() { views::columns(self.catalogue, view) } else { Some(Vec::new()) };
-        let shown = shown.filter(|shown| otherwise.is_none() || shown.len() == relation.columns.len());
+        let shown = otherwise.as_ref().and_then(|_| views::columns(self.catalogue, view));
+        let shown =
+            shown.filter(|shown| shown.len() == relation.columns.len() && !shown.iter().any(|output| output.spread));
         let mut masks = self.relations.get(&view).cloned().unwrap_or_default();
         for (index, column) in relation.columns.iter().enumerate() {
-            let origin = shown.as_ref().and_then(|shown| shown.get(index).copied().flatten());
-            let mask = match origin {
-                Some((base, number)) => self.relations.get(&base).and_then(|masks| masks.get(&number)).cloned(),
-                None => otherwise.clone(),
+            let mask = match shown.as_ref().and_then(|shown| shown.get(index)) {
+                Some(output) if !output.flow.is_unknown() => self.shown(&output.flow, output.plain),
+                _ => otherwise.clone(),
             };
             if let Some(mask) = mask {
                 masks.entry(column.number).or_insert(mask);
@@ -241,7 +304,20 @@ impl Views<'_> {
         self.relations.insert(view, masks);
     }
 
-    /// The mask of a view's computed columns: that of any masked column which the view reads.
+    /// The mask of a view's column that tells of these columns.
+    fn shown(&self, flow: &Flow, plain: bool) -> Option<Mask> {
+        let masks = flow.origins().iter().filter_map(|origin| {
+            let masks = self.relations.get(&origin.relation)?;
+            match origin.column {
+                0 => masks.values().map(|mask| mask.0).min().map(|rule| (rule, Method::Redact)),
+                number => masks.get(&number).cloned(),
+            }
+        });
+        let (rule, method) = masks.min_by_key(|mask| mask.0)?;
+        Some((rule, if plain { method } else { Method::Redact }))
+    }
+
+    /// The mask of a view's columns that cannot be followed: that of any masked column which the view reads.
     fn computed(&self, view: u32, depends: &[(u32, i16)], levels: usize) -> Option<Mask> {
         let read = depends.iter().filter_map(|(relation, number)| {
             let masks = self.relations.get(relation)?;
@@ -250,10 +326,11 @@ impl Views<'_> {
         let mut rule = read.min();
         // The server's own relations are pinned and leave no dependency.
         if rule.is_none() && self.rules.has_column_masks() {
-            let unread = levels == 0 || self.catalogue.calling_views.contains(&view);
-            if unread {
+            let words = views::words(self.catalogue, view);
+            let hides = words.iter().any(|word| shows_more_than_arguments(word));
+            if levels == 0 || hides || self.catalogue.calling_views.contains(&view) {
                 rule = self.rules.computed_mask().map(|mask| mask.0);
-            } else if views::words(self.catalogue, view).iter().any(|word| is_revealing(word)) {
+            } else if words.iter().any(|word| is_revealing(word)) {
                 rule = Some(RuleId::BUILT_IN);
             }
         }

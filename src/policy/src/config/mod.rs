@@ -366,8 +366,11 @@ pub struct Mask {
     /// `columns`: which columns are masked or, with `detect`, looked at. Required without `detect`; with it
     /// left out, every column of every result is looked at.
     pub columns: Vec<ColumnPattern>,
-    /// `detect`: names of detectors. Left out: every value of the columns is masked.
+    /// `detect`: names of detectors; with them, those that `pattern` and `literals_file` make. None of the
+    /// three: every value of the columns is masked. Lists are not loaded here.
     pub detect: Vec<Detector>,
+    /// `literals_file`, and `ignore_case` beside it.
+    pub literals_file: Option<LiteralsFile>,
     /// `method`. Default `"redact"`. The key of `hash` is not known here.
     pub method: Method,
     /// `predicates`: whether statements may compare a masked column. Default `"allow"`.
@@ -376,6 +379,15 @@ pub struct Mask {
     pub mode: Mode,
     /// As for a deny.
     pub scope: Scope,
+}
+
+/// `literals_file` of a mask: a list of values to look for, one a line.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LiteralsFile {
+    /// The file; up to a million lines of 255 bytes, 64 MiB in all.
+    pub path: PathBuf,
+    /// Whether letters are equal to their capitals. Default false.
+    pub ignore_case: bool,
 }
 
 /// Whether statements may compare a masked column.

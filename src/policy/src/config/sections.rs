@@ -6,14 +6,15 @@
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::pattern::ColumnPattern;
 use super::read::{Entry, Marks, Section};
 use super::{
-    Admin, Audit, Auth, ClientTls, Config, Cores, Deny, Gateway, Listener, Mask, OnFailure, Password, PolicySettings,
-    Predicates, Protocol, Secret, Unparsed, Upstream, UpstreamTls, UpstreamTlsMode, User, rules, units,
+    Admin, Audit, Auth, ClientTls, Config, Cores, Deny, Gateway, Listener, LiteralsFile, Mask, OnFailure, Password,
+    PolicySettings, Predicates, Protocol, Secret, Unparsed, Upstream, UpstreamTls, UpstreamTlsMode, User, rules, units,
 };
-use crate::detect::Detector;
+use crate::detect::{Detector, List, Pattern};
 use crate::mask::Method;
 use crate::statement::kind::KindSet;
 
@@ -298,7 +299,9 @@ fn mask(section: &Section<'_>) -> Option<Mask> {
     let name = section.required("name", Entry::text);
     let columns: Vec<ColumnPattern> =
         section.or("columns", Vec::new(), |entry| entry.list(|item| item.parsed(str::parse)));
-    let detect: Vec<Detector> = section.or("detect", Vec::new(), |entry| entry.list(|item| item.parsed(str::parse)));
+    let mut detect: Vec<Detector> =
+        section.or("detect", Vec::new(), |entry| entry.list(|item| item.parsed(str::parse)));
+    let literals_file = own_detectors(section, &mut detect);
     let method = section.or("method", Method::Redact, |entry| entry.parsed(str::parse));
     let predicates = section.or("predicates", Predicates::Allow, |entry| {
         entry.one_of(&[("allow", Predicates::Allow), ("deny", Predicates::Deny)])
@@ -314,9 +317,28 @@ fn mask(section: &Section<'_>) -> Option<Mask> {
             entry.problem("the list must not be empty");
         }
     }
-    if section.entry("columns").is_none() && section.entry("detect").is_none() {
+    let detects = ["detect", "literals_file", "pattern"].into_iter().any(|key| section.entry(key).is_some());
+    if section.entry("columns").is_none() && !detects {
         section.required("columns", |_| None::<()>);
     }
     let (mode, scope) = (rules::mode(section), rules::scope(section));
-    Some(Mask { name: name?, columns, detect, method, predicates, mode, scope })
+    Some(Mask { name: name?, columns, detect, literals_file, method, predicates, mode, scope })
+}
+
+/// The detectors that `pattern` and `literals_file` make, and the file.
+fn own_detectors(section: &Section<'_>, detect: &mut Vec<Detector>) -> Option<LiteralsFile> {
+    let ignore_case = section.or("ignore_case", false, Entry::boolean);
+    let pattern = section.entry("pattern");
+    let pattern = pattern.and_then(|entry| entry.parsed(|pattern| Pattern::compile(pattern, ignore_case)));
+    detect.extend(pattern.map(|pattern| Detector::Pattern(Arc::new(pattern))));
+    let literals_file =
+        section.entry("literals_file").and_then(|entry| path(&entry)).map(|path| LiteralsFile { path, ignore_case });
+    detect.extend(literals_file.as_ref().map(|_| Detector::Literals(List::UNKNOWN)));
+    if let Some(entry) = section.entry("ignore_case")
+        && section.entry("pattern").is_none()
+        && literals_file.is_none()
+    {
+        entry.problem("is only used with pattern or literals_file");
+    }
+    literals_file
 }

@@ -221,7 +221,7 @@ fn one_slip_gives_one_problem() {
             "7:22: policy.allow_under_masks: unknown class \"drop\"; known classes are dynamic_sql",
         ),
         ("[[mask]]\nname = \"a\"\n", "6:1: mask[0]: the key `columns` is missing"),
-        ("[[mask]]\nname = \"a\"\ndetect = [\"iban\"]\n", "8:11: mask[0].detect: "),
+        ("[[mask]]\nname = \"a\"\ndetect = [\"nonsense\"]\n", "8:11: mask[0].detect: "),
         ("[[mask]]\nname = \"a\"\ndetect = []\n", "8:10: mask[0].detect: the list must not be empty"),
         (
             "[[mask]]\nname = \"a\"\ndetect = [\"card\"]\npredicates = \"deny\"\n",
@@ -239,6 +239,12 @@ fn one_slip_gives_one_problem() {
         (
             "[[mask]]\nname = \"a\"\ncolumns = [\"*\"]\nmethod = \"round 0\"\n",
             "9:10: mask[0].method: round needs a step",
+        ),
+        ("[[mask]]\nname = \"a\"\npattern = \"a*\"\n", "8:11: mask[0].pattern: the pattern matches the empty text"),
+        ("[[mask]]\nname = \"a\"\npattern = \"(\"\n", "8:11: mask[0].pattern: not a usable pattern"),
+        (
+            "[[mask]]\nname = \"a\"\ncolumns = [\"*\"]\nignore_case = true\n",
+            "9:15: mask[0].ignore_case: is only used with pattern or literals_file",
         ),
         ("[policy]\nhash_key = \"secret\"\n", "7:12: policy.hash_key: expected a table"),
         (

@@ -12,6 +12,7 @@ use crate::mask::{ColumnSpec, Method, RowMask};
 use crate::rule::RuleId;
 use crate::snapshot::UserRules;
 use crate::statement::copy::{Copy, Source};
+use crate::statement::lineage::Output;
 use crate::statement::{Item, Judgement, Name, Part, Reach};
 
 /// What is to happen to COPY data.
@@ -122,8 +123,42 @@ impl<'p> Planner<'p> {
         (specs.len() == self.shape.columns).then_some(specs)
     }
 
-    /// The columns of a query that shows plain columns of one table.
+    /// The columns of a query by what they tell of.
+    fn followed(&self, part: &Part) -> Option<Vec<ColumnSpec>> {
+        let (sight, lineage) = (self.sight?, part.lineage.as_ref()?);
+        let shown = lineage.aligned(self.shape.columns)?;
+        Some(shown.iter().map(|output| self.shown(sight, output)).collect())
+    }
+
+    fn shown(&self, sight: &Sight, output: &Output) -> ColumnSpec {
+        let mut spec = self.unknown();
+        // A column as it stands has the type of the one that it is.
+        let stored = match output.flow.origins() {
+            [origin] if output.plain => self.catalogue.and_then(|catalogue| catalogue.relation(origin.relation)),
+            _ => None,
+        };
+        let number = output.flow.origins().first().map_or(0, |origin| origin.column);
+        if let Some(column) = stored.and_then(|relation| relation.column(number)) {
+            (spec.value_type, spec.nullable) = (column.value_type, !column.not_null);
+        }
+        match sight.mask_of_value(&output.flow, output.plain) {
+            ColumnMask::Masked(rule, method) => spec.mask = Some((rule, method)),
+            ColumnMask::UnknownRelation => {}
+            ColumnMask::None => {
+                spec.mask = None;
+                if self.rules.has_detectors() {
+                    spec.detectors = detectors_of(self.rules, self.catalogue, stored, number, true);
+                }
+            }
+        }
+        spec
+    }
+
+    /// The columns of a query that shows plain columns of one table, by their names.
     fn query(&self, part: &Part) -> Option<Vec<ColumnSpec>> {
+        if let Some(followed) = self.followed(part) {
+            return Some(followed);
+        }
         if part.set_operation {
             return None;
         }

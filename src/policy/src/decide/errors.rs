@@ -6,7 +6,7 @@
 //! and names pass only where the text itself has them.
 
 use crate::snapshot::UserRules;
-use crate::statement::{Judgement, Reach};
+use crate::statement::Judgement;
 
 /// What of an error or notice a client may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +39,8 @@ const NAMING: [&[u8; 2]; 7] = [b"0A", b"24", b"34", b"3D", b"3F", b"42", b"55"];
 /// come from `RAISE` with any text, so they are not among the harmless.
 #[must_use]
 pub fn readable(rules: &UserRules, judgement: Option<&Judgement>, sqlstate: [u8; 5]) -> Readable {
-    let reaches = judgement.is_some_and(|judgement| judgement.reach != Reach::No);
-    if !rules.has_column_masks() || !reaches {
+    let quotes = judgement.is_some_and(|judgement| judgement.quotes);
+    if !rules.has_column_masks() || !quotes {
         return Readable::All;
     }
     let among = |classes: &[&[u8; 2]]| classes.iter().any(|class| sqlstate.starts_with(&class[..]));

@@ -9,7 +9,8 @@ use crate::detect::DetectorSet;
 use crate::mask::{ColumnSpec, Method, RowMask};
 use crate::rule::RuleId;
 use crate::snapshot::UserRules;
-use crate::statement::kind::{Kind, KindSet};
+use crate::statement::kind::{self, Kind, KindSet};
+use crate::statement::lineage::Output;
 use crate::statement::{Item, Judgement, Part, Reach};
 
 /// What is to happen to the rows of a result.
@@ -68,6 +69,14 @@ fn described(judgement: &Judgement, description: u32) -> Option<&Part> {
     None
 }
 
+/// A column of the result: where it stands, and what it tells of where that is known.
+#[derive(Clone, Copy)]
+struct Place<'p> {
+    index: usize,
+    count: usize,
+    shown: Option<&'p Output>,
+}
+
 struct Planner<'p> {
     rules: &'p UserRules,
     judgement: &'p Judgement,
@@ -79,22 +88,46 @@ struct Planner<'p> {
 impl Planner<'_> {
     fn plan(&self, columns: &[Column]) -> RowDecision {
         let mut stale = false;
+        let shown = self.shown(columns);
         let specs: Vec<ColumnSpec> = columns
             .iter()
             .enumerate()
-            .map(|(index, column)| self.column(index, columns.len(), column, &mut stale))
+            .map(|(index, column)| {
+                let place =
+                    Place { index, count: columns.len(), shown: shown.as_ref().and_then(|shown| shown.get(index)) };
+                self.column(place, column, &mut stale)
+            })
             .collect();
         let idle = specs.iter().all(|spec| spec.mask.is_none() && spec.detectors.is_none());
         RowDecision { mask: if idle { None } else { Some(RowMask::new(specs)) }, catalogue_stale: stale }
     }
 
-    fn column(&self, index: usize, count: usize, column: &Column, stale: &mut bool) -> ColumnSpec {
+    /// What each column tells of, where the statement's values are followed and the server agrees: an origin that
+    /// it gives and the lineage does not have means that a name was taken for another.
+    fn shown(&self, columns: &[Column]) -> Option<Vec<Output>> {
+        let (catalogue, part) = (self.catalogue?, self.part?);
+        let queries = KindSet::of(Kind::SELECT).union(kind::write());
+        let lineage = part.lineage.as_ref().filter(|_| KindSet::of(part.kind).within(queries))?;
+        let shown = lineage.aligned(columns.len())?;
+        let agrees = |(column, output): (&Column, &Output)| match column.origin {
+            Origin::Attribute { relation, number } if number > 0 && !output.spread && !output.flow.is_unknown() => {
+                let open = catalogue.relation(relation).is_none_or(|relation| relation.columns.is_empty());
+                let mut origins = output.flow.origins().iter();
+                open || origins
+                    .any(|origin| origin.relation == relation && (origin.column == number || origin.column == 0))
+            }
+            _ => true,
+        };
+        columns.iter().zip(&shown).all(agrees).then_some(shown)
+    }
+
+    fn column(&self, place: Place<'_>, column: &Column, stale: &mut bool) -> ColumnSpec {
         let origin = match column.origin {
             // Names are not looked up yet: such a column counts as one of unknown origin.
             Origin::None | Origin::Attribute { relation: 0, .. } | Origin::Named(_) => None,
             Origin::Attribute { relation, number } => Some((relation, number)),
         };
-        let mask = if self.rules.has_column_masks() { self.mask(index, count, origin, stale) } else { None };
+        let mask = if self.rules.has_column_masks() { self.mask(place, origin, stale) } else { None };
         let known = origin.and_then(|(relation, _)| self.catalogue?.relation(relation));
         let nullable = match (known, origin) {
             // An outer join makes NULL of any column; its client has to expect it.
@@ -105,14 +138,8 @@ impl Planner<'_> {
         ColumnSpec { value_type: column.value_type, encoding: column.encoding, nullable, mask, detectors }
     }
 
-    fn mask(
-        &self,
-        index: usize,
-        count: usize,
-        origin: Option<(u32, i16)>,
-        stale: &mut bool,
-    ) -> Option<(RuleId, Method)> {
-        let Some((relation, number)) = origin else { return self.computed(index, count) };
+    fn mask(&self, place: Place<'_>, origin: Option<(u32, i16)>, stale: &mut bool) -> Option<(RuleId, Method)> {
+        let Some((relation, number)) = origin else { return self.computed(place) };
         let found = self.sight.map_or(ColumnMask::UnknownRelation, |sight| sight.mask_of(relation, number));
         match found {
             ColumnMask::Masked(rule, method) => Some((rule, method)),
@@ -122,7 +149,7 @@ impl Planner<'_> {
             }
             // The origin may be that of the first branch of a UNION, or of a cursor over one.
             ColumnMask::None if self.origin_holds() => None,
-            ColumnMask::None => self.computed(index, count),
+            ColumnMask::None => self.computed(place),
         }
     }
 
@@ -146,13 +173,20 @@ impl Planner<'_> {
     }
 
     /// The mask of a value without an origin.
-    fn computed(&self, index: usize, count: usize) -> Option<(RuleId, Method)> {
+    fn computed(&self, place: Place<'_>) -> Option<(RuleId, Method)> {
+        if let (Some(output), Some(sight)) = (place.shown, self.sight) {
+            match sight.mask_of_value(&output.flow, output.plain) {
+                ColumnMask::Masked(rule, method) => return Some((rule, method)),
+                ColumnMask::None => return None,
+                ColumnMask::UnknownRelation => {}
+            }
+        }
         let rule = match self.judgement.reach {
             Reach::No => return None,
             Reach::Yes(rule) => rule,
             Reach::Unknown => self.rules.computed_mask()?.0,
         };
-        let passes = self.part.is_some_and(|part| self.reveals_nothing(part, index, count));
+        let passes = self.part.is_some_and(|part| self.reveals_nothing(part, place.index, place.count));
         if passes { None } else { Some((rule, Method::Redact)) }
     }
 

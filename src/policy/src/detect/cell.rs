@@ -1,8 +1,8 @@
 //! The exact look at one cell: what the rules of a set find in it, by the cell's type, and what becomes of it.
 //!
 //! The caller has the whole cell and knows that it is not NULL. Matches are masked in place, so lengths stay
-//! and whatever surrounds a match stays readable. Where a match cannot be masked in place, the whole cell
-//! goes. Any bytes give a result.
+//! and whatever surrounds a match stays readable; only a constant is put in their place afterwards. Where a
+//! match cannot be masked in place, the whole cell goes. Any bytes give a result.
 
 use std::ops::Range;
 
@@ -11,8 +11,10 @@ use wire::value::{Encoding, ValueType};
 
 use super::json::{Piece, Walk, blank_leading_zeros};
 use super::set::{Detector, DetectorUse};
-use super::{card, container, email, ssn};
+use super::{card, container};
+use crate::mask::constant::json_escaped;
 use crate::mask::number::whole_numeric;
+use crate::mask::scalar::written;
 use crate::mask::value::{Shape, is_text, mask_match, mask_matched_digits, mask_value};
 use crate::mask::{MaskCounts, Method};
 
@@ -21,26 +23,43 @@ const DEPTH: u8 = 8;
 
 /// Masks what the rules find in a whole cell, and counts the cell once for each rule that found something.
 pub(super) fn scan(uses: &[DetectorUse], shape: Shape, cell: &mut [u8], counts: &mut MaskCounts) -> CellOutcome {
-    let mut scan = Scan { uses, found: 0, whole: None };
+    let mut scan = Scan { uses, found: Vec::new(), whole: None, edits: Vec::new(), splices: false };
     scan.value(shape.value_type, shape.encoding, cell, DEPTH);
-    for (index, one) in uses.iter().enumerate() {
-        if scan.found >> index & 1 != 0 {
-            counts.add(one.rule);
-        }
-    }
+    scan.found.iter().for_each(|index| counts.add(uses[*index].rule));
     match scan.whole {
         Some(method) => mask_value(shape, method, cell),
-        None => CellOutcome::InPlace,
+        None if scan.edits.is_empty() => CellOutcome::InPlace,
+        None => CellOutcome::Replace(spliced(cell, scan.edits)),
     }
+}
+
+/// A cell with constants in the place of ranges.
+fn spliced(cell: &[u8], mut edits: Vec<(Range<usize>, Vec<u8>)>) -> Vec<u8> {
+    edits.sort_by_key(|edit| edit.0.start);
+    let (mut bytes, mut at) = (Vec::with_capacity(cell.len()), 0);
+    for (range, constant) in edits {
+        // What overlaps the one before belongs to it.
+        if range.start >= at {
+            bytes.extend_from_slice(&cell[at..range.start]);
+            bytes.extend_from_slice(&constant);
+        }
+        at = at.max(range.end);
+    }
+    bytes.extend_from_slice(&cell[at..]);
+    bytes
 }
 
 /// What was found so far in one cell.
 struct Scan<'a> {
     uses: &'a [DetectorUse],
-    /// One bit for each use.
-    found: u64,
+    /// The uses that found something.
+    found: Vec<usize>,
     /// How the whole cell is to be masked, where a match asks for that.
     whole: Option<&'a Method>,
+    /// What is to stand in place of which bytes of the cell; they hold stars already.
+    edits: Vec<(Range<usize>, Vec<u8>)>,
+    /// Whether the cell's form lets a match have another length.
+    splices: bool,
 }
 
 static NULL: Method = Method::Null;
@@ -54,6 +73,8 @@ enum Fill {
     Text,
     /// Zeros for a match that is a bare element, so that an array of numbers stays one; stars otherwise.
     Elements,
+    /// Stars within a JSON string.
+    Json,
 }
 
 impl<'a> Scan<'a> {
@@ -65,17 +86,19 @@ impl<'a> Scan<'a> {
             // Not looked into; such columns have no hints either.
             _ => return,
         };
+        self.splices = depth == DEPTH && matches!(value_type, T::Text | T::Bytes | T::Json | T::Jsonb | T::Unknown);
         match value_type {
-            T::Text => self.text(cell, Fill::Text),
+            T::Text => self.text(cell, 0, Fill::Text),
             // Hexadecimal digits.
             T::Bytes if !binary && cell.starts_with(b"\\x") => {}
-            T::Bytes => self.text(cell, Fill::Text),
-            T::Jsonb if binary => self.json(cell.get_mut(1..).unwrap_or_default()),
-            T::Json | T::Jsonb => self.json(cell),
+            T::Bytes => self.text(cell, 0, Fill::Text),
+            T::Jsonb if binary => self.json(cell, 1),
+            T::Json | T::Jsonb => self.json(cell, 0),
             T::Array | T::Composite if binary => self.container(value_type, cell, depth),
-            T::Array | T::Composite => self.text(cell, Fill::Elements),
+            T::Array | T::Composite => self.text(cell, 0, Fill::Elements),
             T::Range if binary => self.opaque(cell),
             T::Range => self.contained(cell),
+            T::Int2 | T::Int4 | T::Int8 | T::Oid | T::Uuid if self.written(value_type, encoding, cell) => {}
             T::Int8 if binary => {
                 let value = (*cell).try_into().ok().map(i64::from_be_bytes);
                 self.number(value.and_then(|value| u64::try_from(value).ok()));
@@ -83,38 +106,85 @@ impl<'a> Scan<'a> {
             T::Numeric if binary => self.number(whole_numeric(cell)),
             T::Float4 | T::Float8 | T::Int8 | T::Numeric if !binary => self.digits(cell),
             T::Unknown if binary && !is_text(cell) => self.opaque(cell),
-            T::Unknown => self.text(cell, Fill::Text),
+            T::Unknown => self.text(cell, 0, Fill::Text),
             _ => {}
         }
     }
 
-    /// Masks every match in a text.
-    fn text(&mut self, text: &mut [u8], fill: Fill) {
+    /// Looks for the user's own values in the text of a number or UUID.
+    fn written(&mut self, value_type: ValueType, encoding: Encoding, cell: &[u8]) -> bool {
+        if !self.uses.iter().any(|one| one.detector.is_own()) {
+            return false;
+        }
+        let Some(text) = written(value_type, encoding, cell) else { return false };
+        for (index, one) in self.uses.iter().enumerate().filter(|(_, one)| one.detector.is_own()) {
+            if one.detector.find(&text, 0, &mut 0).is_some() {
+                self.note(index);
+                self.whole = self.whole.or(Some(&one.method));
+            }
+        }
+        self.whole.is_some()
+    }
+
+    /// Masks every match in a text, which begins at `base` of the cell.
+    fn text(&mut self, text: &mut [u8], base: usize, fill: Fill) {
         for (index, one) in self.uses.iter().enumerate() {
-            let mut from = 0;
-            while let Some(range) = find(one.detector, text, from) {
-                self.found |= 1 << index;
+            let (mut from, mut searches) = (0, 0);
+            while let Some(range) = one.detector.find(text, from, &mut searches) {
+                self.note(index);
                 from = range.end;
                 if one.method == Method::Null {
                     self.whole = Some(&NULL);
                     return;
                 }
-                if fill == Fill::Elements && is_bare_element(text, &range) {
-                    mask_matched_digits(&one.method, &mut text[range]);
-                } else {
-                    mask_match(&one.method, &mut text[range]);
-                }
+                self.masked(&one.method, text, range, base, fill);
             }
         }
     }
 
-    fn json(&mut self, text: &mut [u8]) {
+    fn masked(&mut self, method: &Method, text: &mut [u8], range: Range<usize>, base: usize, fill: Fill) {
+        if fill == Fill::Elements && is_bare_element(text, &range) {
+            return mask_matched_digits(method, &mut text[range]);
+        }
+        if let Method::Constant(value) = method
+            && self.splices
+        {
+            let constant = if fill == Fill::Json { json_escaped(value) } else { value.as_bytes().to_vec() };
+            self.edits.push((base + range.start..base + range.end, constant));
+        }
+        mask_match(method, &mut text[range]);
+    }
+
+    /// Masks what stands in the strings and numbers of a JSON text, which begins at `base` of the cell.
+    fn json(&mut self, cell: &mut [u8], base: usize) {
+        let Some(text) = cell.get_mut(base..) else { return };
+        self.private_keys(text, base);
         let mut walk = Walk::default();
         while let Some(piece) = walk.next(text) {
             match piece {
                 Piece::Bare(range) if is_integer(&text[range.clone()]) => self.json_integer(&mut text[range]),
-                Piece::Bare(range) | Piece::Quoted(range) => self.text(&mut text[range], Fill::Text),
+                Piece::Bare(range) => self.text(&mut text[range.clone()], base + range.start, Fill::Text),
+                Piece::Quoted(range) => self.text(&mut text[range.clone()], base + range.start, Fill::Json),
             }
+        }
+    }
+
+    /// The lines of a private key are joined by escapes, between which nothing tells them from other text.
+    fn private_keys(&mut self, text: &mut [u8], base: usize) {
+        let Some((index, one)) = self.uses.iter().enumerate().find(|(_, one)| one.detector == Detector::PrivateKey)
+        else {
+            return;
+        };
+        let (mut from, mut searches) = (0, 0);
+        while let Some(range) = one.detector.find(text, from, &mut searches) {
+            self.note(index);
+            from = range.end;
+            // Kept ends would take escapes apart.
+            let method = if let Method::Keep { .. } = one.method { &REDACT } else { &one.method };
+            if *method == Method::Null {
+                self.whole = Some(&NULL);
+            }
+            self.masked(method, text, range, base, Fill::Json);
         }
     }
 
@@ -172,8 +242,8 @@ impl<'a> Scan<'a> {
     /// A value whose parts cannot be masked in place: any match takes all of it.
     fn contained(&mut self, text: &[u8]) {
         for (index, one) in self.uses.iter().enumerate() {
-            if find(one.detector, text, 0).is_some() {
-                self.found |= 1 << index;
+            if one.detector.find(text, 0, &mut 0).is_some() {
+                self.note(index);
                 self.take_whole(&one.method);
             }
         }
@@ -204,19 +274,17 @@ impl<'a> Scan<'a> {
         }
     }
 
+    fn note(&mut self, index: usize) {
+        if !self.found.contains(&index) {
+            self.found.push(index);
+        }
+    }
+
     /// Notes that a detector found something; `None` where the set does not ask for it.
     fn mark(&mut self, detector: Detector) -> Option<&'a Method> {
         let index = self.uses.iter().position(|one| one.detector == detector)?;
-        self.found |= 1 << index;
+        self.note(index);
         Some(&self.uses[index].method)
-    }
-}
-
-fn find(detector: Detector, text: &[u8], from: usize) -> Option<Range<usize>> {
-    match detector {
-        Detector::Card => card::find(text, from),
-        Detector::Email => email::find(text, from),
-        Detector::Ssn => ssn::find(text, from),
     }
 }
 

@@ -14,9 +14,9 @@ const REDACT: Method = Method::Redact;
 const KEEP: Method = Method::Keep { first: 1, last: 4 };
 
 fn set(method: Method) -> Arc<DetectorSet> {
-    let uses = Detector::ALL.iter().zip(1..).map(|(&detector, rule)| DetectorUse {
+    let uses = Detector::ALL.iter().zip(1..).map(|(detector, rule)| DetectorUse {
         rule: RuleId(rule),
-        detector,
+        detector: detector.clone(),
         method: method.clone(),
     });
     Arc::new(DetectorSet::compile(&uses.collect::<Vec<_>>()))
@@ -64,42 +64,102 @@ fn random(seed: u64) -> impl FnMut() -> u8 {
     }
 }
 
-const VALUES: [&str; 20] = [
-    "a@b.cd",
-    "ann.lee@example.com",
-    "zoë@müller.de",
-    "4111111111111111",
-    "378282246310005",
-    "4222222222222",
-    "6200000000000000000",
-    "4111 1111 1111 1111",
-    "4111-1111-1111-1111",
-    "3782 822463 10005",
-    "3056 930902 5904",
-    "41111111 11111111",
-    "411111-1111111111",
-    "4222 2222 22222",
-    "4222-2222-2222-2",
-    "411111 1111111111",
-    "123-45-6789",
-    "123 45 6789",
-    "899-99-9999",
-    "6304 0000 0000 0000",
-];
+/// Values of every detector. Those with a secret's form are put together here, so that no scanner takes this
+/// file for one that leaks them.
+fn values() -> Vec<(Detector, String)> {
+    let body = |length: usize| "aB3dE5gH7jK9mN1pQ2sT4vW6".chars().cycle().take(length).collect::<String>();
+    let plain = [
+        (Detector::Email, "a@b.cd"),
+        (Detector::Email, "ann.lee@example.com"),
+        (Detector::Email, "zoë@müller.de"),
+        (Detector::Card, "4111111111111111"),
+        (Detector::Card, "378282246310005"),
+        (Detector::Card, "4222222222222"),
+        (Detector::Card, "6200000000000000000"),
+        (Detector::Card, "4111 1111 1111 1111"),
+        (Detector::Card, "4111-1111-1111-1111"),
+        (Detector::Card, "3782 822463 10005"),
+        (Detector::Card, "3056 930902 5904"),
+        (Detector::Card, "41111111 11111111"),
+        (Detector::Card, "411111-1111111111"),
+        (Detector::Card, "4222 2222 22222"),
+        (Detector::Card, "4222-2222-2222-2"),
+        (Detector::Card, "411111 1111111111"),
+        (Detector::Card, "6304 0000 0000 0000"),
+        (Detector::Ssn, "123-45-6789"),
+        (Detector::Ssn, "123 45 6789"),
+        (Detector::Ssn, "899-99-9999"),
+        (Detector::Iban, "DE89370400440532013000"),
+        (Detector::Iban, "DE89 3704 0044 0532 0130 00"),
+        (Detector::Iban, "NO9386011117947"),
+        (Detector::Iban, "MT84MALT011000012345MTLCAST001S"),
+        (Detector::Ip, "192.0.2.7"),
+        (Detector::Ip, "1.1.1.1"),
+        (Detector::Ip, "255.255.255.255"),
+        (Detector::Ip, "2001:db8::1"),
+        (Detector::Ip, "2001:db8:0:0:8:800:200c:417a"),
+        (Detector::Ip, "1:2:3:4:5:6:7:8"),
+        (Detector::Ip, "::ffff:192.0.2.1"),
+        (Detector::Phone, "+4930901820"),
+        (Detector::Phone, "+1 (555) 234-5678"),
+        (Detector::Phone, "(555) 234-5678"),
+        (Detector::Phone, "(555)234-5678"),
+        (Detector::Phone, "555.234.5678"),
+        (Detector::Phone, "1-555-234-5678"),
+        (Detector::Phone, "030 12345678"),
+        (Detector::Phone, "0171/1234567"),
+        (Detector::Phone, "01234 567890"),
+        (Detector::Phone, "020 7946 0958"),
+        (Detector::Phone, "0161 496 0000"),
+        (Detector::Phone, "06 12 34 56 78"),
+        (Detector::UrlPassword, "postgres://app:s3cret@db:5432/shop"),
+        (Detector::UrlPassword, "redis://:p)@[::1]"),
+    ];
+    let made = [
+        (Detector::AwsKey, format!("ASIA{}", body(16).to_uppercase())),
+        (Detector::GcpKey, format!("AIza{}", body(35))),
+        (Detector::GithubToken, format!("ghp_{}", body(36))),
+        (Detector::SlackToken, format!("xoxb-12-{}", body(24))),
+        (Detector::StripeKey, format!("sk_live_{}", body(24))),
+        (Detector::Jwt, format!("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.{}", body(43))),
+        (Detector::PrivateKey, ["-----BEGIN ", "PRIVATE KEY-----MIIE-----END ", "PRIVATE KEY-----"].concat()),
+    ];
+    plain.into_iter().map(|(detector, value)| (detector, value.to_owned())).chain(made).collect()
+}
+
+/// Where a value lies with the sign by which it is looked for: the password of a URL is hinted by its `@`.
+fn covered(detector: &Detector, range: std::ops::Range<usize>) -> std::ops::Range<usize> {
+    range.start..range.end + usize::from(*detector == Detector::UrlPassword)
+}
+
+#[test]
+fn each_value_is_found_by_its_detector() {
+    for (detector, value) in values() {
+        let found = detector.find(value.as_bytes(), 0, &mut 0);
+        let whole = detector == Detector::UrlPassword || found == Some(0..value.len());
+        assert!(found.is_some() && whole, "{value}: {found:?}");
+    }
+}
 
 #[test]
 fn every_value_is_covered_at_every_position_between_any_neighbours() {
-    let plan = plan(ValueType::Text, Encoding::Text, REDACT);
-    let fills: [fn(usize) -> u8; 4] = [|_| b'x', |_| b'7', |_| 0, |n| b"2024-01-15 10:30@"[n % 17]];
-    for value in VALUES {
-        for fill in fills {
-            for start in 0..140 {
-                let mut batch: Vec<u8> = (0..200).map(fill).collect();
-                batch[start..start + value.len()].copy_from_slice(value.as_bytes());
-                for end in [start + value.len(), batch.len()] {
-                    let hits = candidates(&plan, &batch[..end]);
-                    let covered = hits.iter().any(|hit| (start..start + value.len()).contains(hit));
-                    assert!(covered, "{value} at {start} of {end}: {hits:?}");
+    let fills: [fn(usize) -> u8; 5] =
+        [|_| b'x', |_| b'7', |_| 0, |n| b"2024-01-15 10:30@"[n % 17], |n| b"A.0:1+ "[n % 7]];
+    for (detector, value) in values() {
+        // Alone, and with all others.
+        let alone = DetectorUse { rule: RuleId(1), detector, method: REDACT };
+        let mut spec = column(ValueType::Text, Encoding::Text, REDACT);
+        spec.detectors = Some(Arc::new(DetectorSet::compile(&[alone])));
+        for plan in [RowMask::new(vec![spec.clone()]), plan(ValueType::Text, Encoding::Text, REDACT)] {
+            for fill in fills {
+                for start in 0..70 {
+                    let mut batch: Vec<u8> = (0..start + value.len() + 70).map(fill).collect();
+                    batch[start..start + value.len()].copy_from_slice(value.as_bytes());
+                    for end in [start + value.len(), batch.len()] {
+                        let hits = candidates(&plan, &batch[..end]);
+                        let covered = hits.iter().any(|hit| (start..start + value.len()).contains(hit));
+                        assert!(covered, "{value} at {start} of {end}: {hits:?}");
+                    }
                 }
             }
         }
@@ -110,25 +170,31 @@ fn every_value_is_covered_at_every_position_between_any_neighbours() {
 fn whatever_a_rule_finds_in_noise_is_covered() {
     let mut random = random(7);
     let plan = plan(ValueType::Text, Encoding::Text, REDACT);
-    let alphabet = b"444111 -@.a57\x00";
+    let alphabet = b"444111 -@.a57\x00:+(0)DE";
+    let values = values();
     let mut found = 0;
     for round in 0..20_000 {
         let length = 20 + usize::from(random()) % 120;
         let mut cell: Vec<u8> = (0..length).map(|_| alphabet[usize::from(random()) % alphabet.len()]).collect();
-        let value = VALUES[usize::from(random()) % VALUES.len()].bytes();
+        let value = values[usize::from(random()) % values.len()].1.bytes();
         let at = usize::from(random()) % length;
         cell.splice(at..at, value);
         let hits = candidates(&plan, &cell);
-        for find in [card::find, email::find, ssn::find] {
+        for detector in Detector::ALL {
             let mut from = 0;
-            while let Some(range) = find(&cell, from) {
-                assert!(hits.iter().any(|hit| range.contains(hit)), "{round}: {range:?} of {cell:?}: {hits:?}");
+            while let Some(range) = detector.find(&cell, from, &mut 0) {
+                let value = covered(&detector, range.clone());
+                let text = String::from_utf8_lossy(&cell);
+                assert!(
+                    hits.iter().any(|hit| value.contains(hit)),
+                    "{round}: {detector} {range:?} of {text:?}: {hits:?}"
+                );
                 from = range.end;
                 found += 1;
             }
         }
     }
-    assert!(found > 2_000, "{found}");
+    assert!(found > 4_000, "{found}");
 }
 
 #[test]
@@ -159,8 +225,7 @@ fn numbers_in_binary_form_are_covered_with_their_length_before_them() {
 
 #[test]
 fn clean_rows_give_no_offsets() {
-    let rows =
-        "Ann Lee\t2024-01-15 10:30:00.123456+00\t+1 555-123-4567\t12 Main St, 90210\t1234.50\t@home\n".repeat(20);
+    let rows = "Ann Lee\t2024-01-15 10:30:00.123456+00\tno. 5551234567\t12 Main St, 90210\t1234.50\t@home\n".repeat(20);
     assert_eq!(candidates(&plan(ValueType::Text, Encoding::Text, REDACT), rows.as_bytes()), [0; 0]);
 }
 
@@ -258,7 +323,7 @@ fn numbers_are_masked_as_numbers_and_other_types_are_not_looked_into() {
     let (cell, _) = scanned(ValueType::Int8, Encoding::PgBinary, KEEP, &4_111_111_111_111_111i64.to_be_bytes());
     assert_eq!(cell.unwrap(), 4_000_000_000_001_111i64.to_be_bytes());
     assert_eq!(text(ValueType::Bytes, REDACT, r"\x4111111111111111"), r"\x4111111111111111");
-    for value_type in [ValueType::Uuid, ValueType::Int4, ValueType::Date, ValueType::Bool, ValueType::Inet] {
+    for value_type in [ValueType::Uuid, ValueType::Int4, ValueType::Date, ValueType::Bool] {
         for encoding in [Encoding::Text, Encoding::PgBinary] {
             let plan = plan(value_type, encoding, REDACT);
             assert!(plan.is_idle() && plan.treatment(0) == Treatment::Pass, "{value_type:?}");
@@ -286,6 +351,95 @@ fn a_column_mask_wins_over_detectors_and_an_oversized_cell_is_redacted_whole() {
     assert_eq!((&cell[..], counts.by_rule()), (&b"****@x.com"[..], &[(RuleId(9), 1)][..]));
 }
 
+fn one(detector: Detector, method: Method) -> RowMask {
+    typed(ValueType::Text, detector, method)
+}
+
+fn typed(value_type: ValueType, detector: Detector, method: Method) -> RowMask {
+    let mut spec = column(value_type, Encoding::Text, REDACT);
+    spec.detectors = Some(Arc::new(DetectorSet::compile(&[DetectorUse { rule: RuleId(1), detector, method }])));
+    RowMask::new(vec![spec])
+}
+
+fn under(plan: &RowMask, cell: &str) -> String {
+    let mut bytes = cell.as_bytes().to_vec();
+    match plan.mask_cell(0, &mut bytes, &mut MaskCounts::new()) {
+        CellOutcome::InPlace => String::from_utf8(bytes).unwrap(),
+        CellOutcome::Null => "NULL".to_owned(),
+        CellOutcome::Replace(bytes) => String::from_utf8(bytes).unwrap(),
+    }
+}
+
+#[test]
+fn a_constant_takes_the_place_of_each_match() {
+    let constant = Method::Constant("[\"mail\"]".into());
+    let mails = one(Detector::Email, constant.clone());
+    assert_eq!(under(&mails, "to ann@x.com, bob@y.org."), "to [\"mail\"], [\"mail\"].");
+    assert_eq!(under(&mails, "nobody"), "nobody");
+    let json = typed(ValueType::Jsonb, Detector::Email, constant.clone());
+    assert_eq!(under(&json, r#"{"m":"ann@x.com","n":1}"#), r#"{"m":"[\"mail\"]","n":1}"#);
+    let array = typed(ValueType::Array, Detector::Email, constant);
+    assert_eq!(under(&array, "{ann@x.com}"), "{*********}");
+}
+
+#[test]
+fn a_hash_of_a_match_is_as_long_and_the_same_each_time() {
+    let key = crate::mask::HashKey::new(b"a key only for tests").unwrap();
+    let mails = one(Detector::Email, Method::Hash(key));
+    let (first, second) = (under(&mails, "to ann@x.com!"), under(&mails, "to ann@x.com!"));
+    assert!(first == second && first.starts_with("to ") && first.ends_with('!') && first.len() == 13);
+    assert_ne!(first, under(&mails, "to bob@x.com!"));
+}
+
+#[test]
+fn a_private_key_in_json_goes_whole_with_its_escapes() {
+    let key = ["-----BEGIN ", "PRIVATE KEY-----\\nMIIE\\n-----END ", "PRIVATE KEY-----"].concat();
+    let cell = format!(r#"{{"k": "{key}\n", "n": 1}}"#);
+    let stars = "*".repeat(key.len());
+    for method in [REDACT, KEEP] {
+        let keys = typed(ValueType::Json, Detector::PrivateKey, method);
+        assert_eq!(under(&keys, &cell), format!(r#"{{"k": "{stars}\n", "n": 1}}"#));
+    }
+}
+
+#[test]
+fn the_users_own_detectors_look_at_texts_and_whole_numbers() {
+    let pattern = Detector::Pattern(Arc::new(Pattern::compile("[0-9]{4}-X", false).unwrap()));
+    let plan = one(pattern, REDACT);
+    assert_eq!((plan.treatment(0), plan.masks_every_row()), (Treatment::Mask, true));
+    assert_eq!(under(&plan, "no 1234-X here"), "no ****** here");
+    let list = List::new(Arc::new(Literals::compile(b"Falcon\n4711\n", true).unwrap()));
+    let texts = one(Detector::Literals(list.clone()), REDACT);
+    assert_eq!(texts.treatment(0), Treatment::Detect);
+    assert_eq!(candidates(&texts, b"the falcon 4711"), [4, 11]);
+    assert_eq!(under(&texts, "the FALCON 4711 47110"), "the ****** **** 47110");
+    let numbers = typed(ValueType::Int4, Detector::Literals(list), REDACT);
+    assert_eq!((under(&numbers, "4711"), under(&numbers, "4712")), ("0000".to_owned(), "4712".to_owned()));
+    let unknown = one(Detector::Literals(List::UNKNOWN), REDACT);
+    assert_eq!((unknown.treatment(0), under(&unknown, "anything")), (Treatment::Mask, "*".repeat(8)));
+}
+
+#[test]
+fn a_column_of_addresses_is_masked_whole() {
+    let plan = typed(ValueType::Inet, Detector::Ip, REDACT);
+    assert_eq!((plan.treatment(0), under(&plan, "192.0.2.7/24")), (Treatment::Mask, "0.0.0.0".to_owned()));
+    assert_eq!(typed(ValueType::Inet, Detector::Email, REDACT).treatment(0), Treatment::Pass);
+}
+
+#[test]
+fn more_detectors_than_a_word_has_bits_are_counted_each() {
+    let uses = (0..80).map(|n| DetectorUse {
+        rule: RuleId(n),
+        detector: Detector::Pattern(Arc::new(Pattern::compile(&format!("k{n:02}"), false).unwrap())),
+        method: REDACT,
+    });
+    let mut spec = column(ValueType::Text, Encoding::Text, REDACT);
+    spec.detectors = Some(Arc::new(DetectorSet::compile(&uses.collect::<Vec<_>>())));
+    let (mut cell, mut counts) = (*b"k00 k79", MaskCounts::new());
+    RowMask::new(vec![spec]).mask_cell(0, &mut cell, &mut counts);
+    assert_eq!((&cell, counts.of(RuleId(0)), counts.of(RuleId(79))), (b"*** ***", 1, 1));
+}
+
 #[test]
 fn of_two_rules_for_one_detector_the_first_acts() {
     let one = |rule, method| DetectorUse { rule: RuleId(rule), detector: Detector::Email, method };
@@ -295,7 +449,7 @@ fn of_two_rules_for_one_detector_the_first_acts() {
     for detector in Detector::ALL {
         assert_eq!(detector.to_string().parse(), Ok(detector));
     }
-    assert_eq!("iban".parse::<Detector>(), Err(DetectorError));
+    assert_eq!("nonsense".parse::<Detector>(), Err(DetectorError));
 }
 
 #[test]
@@ -326,8 +480,23 @@ fn any_bytes_under_any_type_give_a_result() {
 
 #[test]
 fn a_large_cell_made_to_be_slow_is_looked_at_in_linear_time() {
-    for piece in ["a4111111111111111", "4111 1111 1111 1112 ", "a@", "\\\\a@b.c", "DE00 4111111111111111 ", "{\"a@b.c"]
-    {
+    for piece in [
+        "a4111111111111111",
+        "4111 1111 1111 1112 ",
+        "a@",
+        "\\\\a@b.c",
+        "DE00 4111111111111111 ",
+        "{\"a@b.c",
+        "1.1.1.1:",
+        "::1",
+        "0171 1234567 ",
+        "+1+",
+        "xoxb-",
+        "AIza-",
+        "eyJhbGciOiJIUzI1NiJ9",
+        "-----BEGIN PRIVATE KEY-----\"",
+        "a://b:c",
+    ] {
         let cell = piece.repeat((1 << 18) / piece.len());
         for value_type in [ValueType::Text, ValueType::Json] {
             let begin = std::time::Instant::now();

@@ -64,7 +64,7 @@ fn iban_end(text: &[u8]) -> Option<usize> {
 }
 
 /// The remainder by 97 of a number with one more character written after it; a letter is 10 to 35.
-fn mod97(sum: u32, byte: u8) -> u32 {
+pub(super) fn mod97(sum: u32, byte: u8) -> u32 {
     match byte {
         b'0'..=b'9' => (sum * 10 + u32::from(byte - b'0')) % 97,
         _ => (sum * 100 + u32::from(byte.to_ascii_uppercase()) - u32::from(b'A') + 10) % 97,

@@ -86,7 +86,7 @@ mod key;
 mod method;
 pub(crate) mod number;
 mod row;
-mod scalar;
+pub(crate) mod scalar;
 mod stamp;
 pub(crate) mod value;
 

@@ -41,6 +41,7 @@ impl ColumnSpec {
 #[derive(Clone, Debug)]
 pub struct RowMask {
     columns: Box<[ColumnSpec]>,
+    treatments: Box<[Treatment]>,
     hints: Hints,
     every_row: bool,
 }
@@ -48,17 +49,28 @@ pub struct RowMask {
 impl RowMask {
     /// Compiles the columns of a result, in their order.
     pub fn new(mut columns: Vec<ColumnSpec>) -> Self {
-        let mut hints = Hints::default();
+        let mut all = Hints::default();
+        let mut treatments = Vec::with_capacity(columns.len());
         for column in &mut columns {
+            if let (None, Some(detectors)) = (&column.mask, &column.detectors) {
+                column.mask = detectors.whole(column.value_type);
+            }
             if column.mask.is_some() {
                 column.detectors = None;
             }
-            if let Some(detectors) = &column.detectors {
-                hints = hints | detectors.hints(column.value_type, column.encoding);
-            }
+            let hints = column.detectors.as_ref().map(|set| set.hints(column.value_type, column.encoding));
+            let hints = hints.unwrap_or_default();
+            treatments.push(match &column.mask {
+                Some(_) => Treatment::Mask,
+                // Every cell is to be seen, as under a mask.
+                None if hints.every_cell() => Treatment::Mask,
+                None if hints.is_empty() => Treatment::Pass,
+                None => Treatment::Detect,
+            });
+            all.add(&hints);
         }
-        let every_row = columns.iter().any(|column| column.mask.is_some());
-        Self { columns: columns.into(), hints, every_row }
+        let every_row = treatments.contains(&Treatment::Mask);
+        Self { columns: columns.into(), treatments: treatments.into(), hints: all, every_row }
     }
 
     /// The columns, in their order; one under a mask has no detectors.
@@ -73,18 +85,10 @@ impl RowMask {
 
     /// What is to be done with the cells of a column; those past the last pass.
     pub fn treatment(&self, column: usize) -> Treatment {
-        match self.columns.get(column) {
-            Some(ColumnSpec { mask: Some(_), .. }) => Treatment::Mask,
-            Some(ColumnSpec { detectors: Some(detectors), value_type, encoding, .. })
-                if !detectors.hints(*value_type, *encoding).is_empty() =>
-            {
-                Treatment::Detect
-            }
-            _ => Treatment::Pass,
-        }
+        self.treatments.get(column).copied().unwrap_or(Treatment::Pass)
     }
 
-    /// Whether some column is masked in every row.
+    /// Whether some column is masked, or looked at, in every row.
     pub fn masks_every_row(&self) -> bool {
         self.every_row
     }

@@ -15,6 +15,15 @@ use super::calendar::{
 use super::decimal::Decimal;
 use super::value::Shape;
 
+/// The text of an integer or UUID.
+pub(crate) fn written(value_type: ValueType, encoding: Encoding, cell: &[u8]) -> Option<Vec<u8>> {
+    match (Form::of(encoding)?, value_type) {
+        (Form::Text, _) => Some(cell.to_vec()),
+        (form, ValueType::Uuid) => read_uuid(form, cell).map(|uuid| write_uuid(Form::Text, uuid)),
+        (form, _) => read_integer(value_type, form, cell).map(|value| value.to_string().into_bytes()),
+    }
+}
+
 /// The two encodings that masks compute in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {

@@ -12,10 +12,10 @@ use super::tokens::Tokens;
 use super::tree::{self, Facts, Name};
 use super::verdict::{self, Case};
 use super::{
-    ClientEncoding, Judgement, MaskedParameters, Part, Reach, Read, Refusal, Ruling, SqlContext, classes, matching,
-    opaque, parameters, projection, settings,
+    ClientEncoding, Judgement, MaskedParameters, Part, Reach, Read, Refusal, Ruling, SqlContext, classes, lineage,
+    matching, opaque, parameters, projection, settings,
 };
-use crate::catalogue::{Catalogue, FunctionKind, Sight};
+use crate::catalogue::{Catalogue, ColumnMask, FunctionKind, Relation, Sight};
 use crate::config::{Deny, Unparsed};
 use crate::rule::RuleId;
 use crate::snapshot::UserRules;
@@ -65,6 +65,7 @@ pub fn judge_unread(rules: &UserRules, reason: &'static str, bytes: usize) -> Ju
         has_where: false,
         read: Read::Unread(reason),
         projection: None,
+        lineage: None,
         set_operation: false,
         copy: None,
         single_table: None,
@@ -80,6 +81,7 @@ pub fn judge_unread(rules: &UserRules, reason: &'static str, bytes: usize) -> Ju
         ruling: if refused { Ruling::Deny(verdict::unparsed(reason)) } else { Ruling::Allow },
         reported: Box::default(),
         reach: if masks { Reach::Unknown } else { Reach::No },
+        quotes: masks,
         masked_parameters: if masks { MaskedParameters::All } else { MaskedParameters::These(Box::default()) },
         catalogue_wanted: false,
         follows_code: false,
@@ -180,6 +182,7 @@ impl Reader<'_, '_, '_> {
             ruling: Ruling::Allow,
             reported: Box::default(),
             reach: Reach::No,
+            quotes: false,
             masked_parameters: MaskedParameters::These(Box::default()),
             catalogue_wanted: false,
             follows_code: false,
@@ -196,6 +199,7 @@ impl Reader<'_, '_, '_> {
             let opened = Reader { context, ..*self }.open(range.clone());
             judgement.changes_settings |= self.changes_settings(range, &opened.part);
             judgement.search_path_wanted |= !context.is_settled() && self.has_namesakes(&opened.part);
+            judgement.quotes |= self.quotes(&opened);
             reported.extend(opened.reported);
             judgement.follows_code |= opened.follows_code;
             if let (Ruling::Allow, Some(refusal)) = (&judgement.ruling, opened.refusal) {
@@ -229,6 +233,7 @@ impl Reader<'_, '_, '_> {
         }
         let called = self.follow(&mut carried, facts.as_ref(), read, range.clone());
         let (reach, wanted) = self.reach(&carried, facts.as_ref(), read, range.clone());
+        let lineage = self.lineage(statement.as_ref(), read, reach);
         let case = Case {
             map: self.map,
             catalogue: self.catalogue,
@@ -237,6 +242,7 @@ impl Reader<'_, '_, '_> {
             carried: &carried,
             statement: statement.as_ref(),
             facts: facts.as_ref(),
+            lineage: lineage.as_ref(),
             read,
             reach,
             called: &called,
@@ -265,11 +271,39 @@ impl Reader<'_, '_, '_> {
             has_where,
             read,
             projection: projection.map(Into::into),
+            lineage: lineage.map(Box::new),
             set_operation,
             copy: carried.copy,
             single_table: statement.as_ref().and_then(projection::single_table),
         };
         Opened { part, reach, wanted, parameters, refusal, reported, follows_code }
+    }
+
+    /// Which stored columns flow where, once masked ones are in reach.
+    fn lineage(
+        &self,
+        statement: Option<&sqlparser::ast::Statement>,
+        read: Read,
+        reach: Reach,
+    ) -> Option<lineage::Lineage> {
+        let (catalogue, _) = self.map.catalogue.filter(|_| reach != Reach::No && read == Read::Tree)?;
+        let path = self.context.search_path.as_deref();
+        lineage::of(statement?, lineage::Lookup { catalogue, path, view: None })
+    }
+
+    /// Whether an error of a statement may quote masked data. A query that computes nothing from it cannot,
+    /// unless a view computes something on the way; a change of rows can, because constraints quote whole rows.
+    fn quotes(&self, opened: &Opened) -> bool {
+        let (Some(lineage), Some((catalogue, sight))) = (&opened.part.lineage, self.map.catalogue) else {
+            return opened.reach != Reach::No;
+        };
+        let views = opened.part.relations.iter().any(|relation| {
+            let (schema, name) = (relation.name.schema.as_deref(), &*relation.name.name);
+            sight.reached(name).is_some() && catalogue.named(schema, name).any(Relation::is_view)
+        });
+        let queries = opened.part.kinds.within(KindSet::of(Kind::SELECT));
+        let masked = |flow: &lineage::Flow| sight.mask_of_value(flow, false) != ColumnMask::None;
+        !queries || views || lineage.flows().any(masked)
     }
 
     fn changes_settings(&self, range: core::ops::Range<usize>, part: &Part) -> bool {

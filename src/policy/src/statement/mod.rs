@@ -14,6 +14,7 @@ pub mod copy;
 mod detecting;
 mod judge;
 pub mod kind;
+pub mod lineage;
 mod matching;
 mod opaque;
 mod parameters;
@@ -38,6 +39,7 @@ pub use tree::{Name, RelationUse};
 use crate::rule::RuleId;
 use copy::Copy;
 use kind::{Kind, KindSet};
+use lineage::Lineage;
 
 /// What decides how a text is to be read, apart from the text. Part of the key of a cached judgement.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -152,6 +154,9 @@ pub struct Part {
     pub read: Read,
     /// What its outermost query shows; `None` where it cannot be told.
     pub projection: Option<Box<[Item]>>,
+    /// Which stored columns its values tell of; `None` where nothing masked is in reach, there is no catalogue,
+    /// or it cannot be followed.
+    pub lineage: Option<Box<Lineage>>,
     /// Whether UNION, INTERSECT or EXCEPT stands in it: then an origin may be that of one branch only.
     pub set_operation: bool,
     /// What a COPY copies.
@@ -204,6 +209,8 @@ pub struct Judgement {
     pub reported: Box<[RuleId]>,
     /// Whether it can get at data that is masked for the user.
     pub reach: Reach,
+    /// Whether an error of it may quote masked data.
+    pub quotes: bool,
     /// Parameters that the audit must not show.
     pub masked_parameters: MaskedParameters,
     /// Whether a newer catalogue could change this judgement: it names a relation or function that the
@@ -242,6 +249,7 @@ impl Judgement {
             core::mem::size_of::<Part>()
                 + 64 * (part.relations.len() + part.functions.len())
                 + 128 * part.projection.as_ref().map_or(0, |items| items.len())
+                + part.lineage.as_ref().map_or(0, |lineage| lineage.weight())
         };
         core::mem::size_of::<Self>() + self.parts.iter().map(part).sum::<usize>()
     }

@@ -1,17 +1,33 @@
 //! `predicates = "deny"`: whether a statement uses a masked column for anything but showing it.
 //!
-//! Counts: each name of such a column among the tokens must be one of the outermost list of columns to
+//! Where the statement's values are followed, by what each comparison looks at: [`compared`]. Where not, by
+//! names: each name of such a column among the tokens must be one of the outermost list of columns to
 //! show. Whatever renames columns or compares without naming them is refused once such a column can be
 //! meant. Conservative by design: a false refusal names the rule and what to write.
 
 use core::ops::Range;
 
+use super::lineage::Lineage;
 use super::projection::Item;
 use super::reach::Map;
 use super::tokens::Tokens;
 use super::tree::Facts;
+use crate::catalogue::Sight;
 use crate::config::Predicates;
 use crate::rule::RuleId;
+
+/// The rule that a statement breaks whose values are followed.
+pub(super) fn compared(map: Map<'_>, sight: &Sight, lineage: &Lineage) -> Option<RuleId> {
+    if !map.rules.denies_predicates() {
+        return None;
+    }
+    let any_rule = map.rules.column_masks().find(|(_, mask)| mask.predicates == Predicates::Deny).map(|entry| entry.0);
+    lineage
+        .uses
+        .iter()
+        .filter_map(|used| sight.denied_value(&used.flow).or_else(|| any_rule.filter(|_| used.flow.is_unread())))
+        .min()
+}
 
 /// The rule that a statement with a tree breaks.
 pub(super) fn broken(map: Map<'_>, tokens: Tokens<'_, '_>, range: Range<usize>, facts: &Facts) -> Option<RuleId> {

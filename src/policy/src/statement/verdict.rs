@@ -6,13 +6,15 @@ use sqlparser::ast::{Assignment, Expr, Insert, OnConflictAction, OnInsert, Query
 use wire::guard::Denial;
 
 use super::carriers::Carried;
-use super::copy::End;
+use super::copy::{Copy, End};
 use super::kind::{self, Kind, KindSet};
+use super::lineage::functions::is_sink;
+use super::lineage::{Flow, Lineage, Place, Write};
 use super::reach::{self, Map};
 use super::tokens::Tokens;
 use super::tree::{Facts, Name};
 use super::{Reach, Read, Refusal, matching, opaque, predicates};
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, ColumnMask, Sight};
 use crate::config::{Deny, Unparsed};
 use crate::rule::RuleId;
 use crate::sql::lexer::Lexed;
@@ -27,6 +29,8 @@ pub(super) struct Case<'c, 'l, 'a> {
     pub(super) carried: &'c Carried,
     pub(super) statement: Option<&'c Statement>,
     pub(super) facts: Option<&'c Facts>,
+    /// Which stored columns flow where; `None` where only tokens and names tell.
+    pub(super) lineage: Option<&'c Lineage>,
     pub(super) read: Read,
     pub(super) reach: Reach,
     /// Functions that its tokens call, and those of code that it runs.
@@ -156,25 +160,6 @@ fn not_read(case: &Case<'_, '_, '_>) -> Option<Refusal> {
     refused.then(|| unparsed(reason))
 }
 
-/// Built-in functions that put a value where no mask holds: settings, notifications, sequences, locks.
-const SINKS: &[&str] = &[
-    "lo_from_bytea",
-    "lo_put",
-    "lowrite",
-    "pg_advisory_lock",
-    "pg_advisory_lock_shared",
-    "pg_advisory_xact_lock",
-    "pg_advisory_xact_lock_shared",
-    "pg_logical_emit_message",
-    "pg_notify",
-    "pg_try_advisory_lock",
-    "pg_try_advisory_lock_shared",
-    "pg_try_advisory_xact_lock",
-    "pg_try_advisory_xact_lock_shared",
-    "set_config",
-    "setval",
-];
-
 /// What protects masked data, for users under a column mask.
 fn masked(case: &Case<'_, '_, '_>) -> Option<Refusal> {
     let rules = case.map.rules;
@@ -190,7 +175,7 @@ fn masked(case: &Case<'_, '_, '_>) -> Option<Refusal> {
         Reach::Unknown | Reach::No => rules.computed_mask().map_or(RuleId::UNKNOWN_ORIGIN, |mask| mask.0),
     };
     let rule_name = rules.rule_name(rule);
-    if renames_schema || copies(case) {
+    if renames_schema || followed(case).map_or_else(|| copies(case), |followed| goes_elsewhere(case, &followed)) {
         let what = match case.reach {
             Reach::Yes(_) => "it would copy masked data to where no mask holds",
             Reach::Unknown | Reach::No => "it may copy masked data to where no mask holds",
@@ -198,7 +183,8 @@ fn masked(case: &Case<'_, '_, '_>) -> Option<Refusal> {
         let hint = "select the data instead; what you may see of it is shown";
         return Some(protects(rule, rule_name, "copy of masked data", what, hint));
     }
-    if case.carried.copy.as_ref().is_some_and(|copy| !copy.to_server && copy.syntax.is_none()) {
+    let unread = |copy: &Copy| !copy.to_server && copy.end == End::Client && copy.syntax.is_none();
+    if case.carried.copy.as_ref().is_some_and(unread) && followed(case).is_none_or(|followed| shows_masked(&followed)) {
         let what = "masked data leaves by COPY only in formats that are understood";
         return Some(protects(
             rule,
@@ -208,14 +194,60 @@ fn masked(case: &Case<'_, '_, '_>) -> Option<Refusal> {
             "use the text, csv or binary format without ENCODING",
         ));
     }
-    let facts = case.facts?;
-    let broken = predicates::broken(case.map, case.tokens, case.range.clone(), facts)?;
+    let broken = match followed(case) {
+        Some(followed) => predicates::compared(case.map, followed.sight, followed.lineage),
+        None => predicates::broken(case.map, case.tokens, case.range.clone(), case.facts?),
+    }?;
     let what = "it compares or computes with a masked column";
     let hint = "name the masked column only in the list of columns to show";
     Some(protects(broken, rules.rule_name(broken), "predicate on masked data", what, hint))
 }
 
-/// Whether values that it reads end up in a relation, file, setting or definition.
+/// A statement whose values are followed.
+struct Followed<'c> {
+    lineage: &'c Lineage,
+    sight: &'c Sight,
+}
+
+fn followed<'c>(case: &Case<'c, '_, '_>) -> Option<Followed<'c>> {
+    let (_, sight) = case.map.catalogue?;
+    Some(Followed { lineage: case.lineage?, sight })
+}
+
+/// Whether a value that tells of masked columns, or may, ends up where the mask does not hold: in a relation,
+/// file, setting or definition.
+fn goes_elsewhere(case: &Case<'_, '_, '_>, followed: &Followed<'_>) -> bool {
+    let has = |kind: Kind| case.carried.kinds.meets(KindSet::of(kind));
+    if case.carried.leading == Some(Kind::EXPLAIN) && !has(Kind::EXPLAIN_ANALYZE) {
+        return false;
+    }
+    let file = case.carried.copy.as_ref().is_some_and(|copy| !copy.to_server && copy.end != End::Client);
+    let stored = has(Kind::CREATE_TABLE_AS) || has(Kind::CREATE_VIEW) || has(Kind::CREATE_RULE) || file;
+    let Followed { lineage, sight } = followed;
+    stored && shows_masked(followed)
+        || lineage.writes.iter().any(|write| is_masked(sight, &write.flow) && !stays_masked(sight, write))
+}
+
+/// Whether a column of the result tells of masked columns, or may.
+fn shows_masked(followed: &Followed<'_>) -> bool {
+    followed.lineage.columns.iter().any(|output| is_masked(followed.sight, &output.flow))
+}
+
+fn is_masked(sight: &Sight, flow: &Flow) -> bool {
+    sight.mask_of_value(flow, false) != ColumnMask::None
+}
+
+/// Whether a stored value goes as it stands into columns that the same rule masks in the same way.
+fn stays_masked(sight: &Sight, write: &Write) -> bool {
+    let Place::Columns(columns) = &write.place else { return false };
+    let from = sight.mask_of_value(&write.flow, write.plain);
+    write.plain
+        && matches!(from, ColumnMask::Masked(..))
+        && write.flow.origins().iter().all(|origin| sight.mask_of(origin.relation, origin.column) == from)
+        && columns.iter().all(|column| sight.mask_of(column.relation, column.column) == from)
+}
+
+/// As [`goes_elsewhere`] where nothing is followed: by tokens and names.
 fn copies(case: &Case<'_, '_, '_>) -> bool {
     let kinds = case.carried.kinds;
     let has = |kind: Kind| kinds.meets(KindSet::of(kind));
@@ -230,9 +262,10 @@ fn copies(case: &Case<'_, '_, '_>) -> bool {
     let changes_masked = matches!(case.reach, Reach::Yes(_))
         && [Kind::ALTER_TABLE, Kind::ALTER_VIEW, Kind::ALTER_OTHER].into_iter().any(has);
     let server_side = case.carried.copy.as_ref().is_some_and(|copy| !copy.to_server && copy.end != End::Client);
-    let sinks = case.range.clone().any(|at| {
-        case.tokens.is_sign(at + 1, "(") && case.tokens.lexed.name(at).is_some_and(|name| SINKS.contains(&&*name))
-    });
+    let sinks = case
+        .range
+        .clone()
+        .any(|at| case.tokens.is_sign(at + 1, "(") && case.tokens.lexed.name(at).is_some_and(|name| is_sink(&name)));
     if defines || changes_masked || server_side || sinks {
         return true;
     }

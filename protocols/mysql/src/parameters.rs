@@ -1,0 +1,240 @@
+//! Parameters of COM_STMT_EXECUTE and attributes of COM_QUERY: for the audit, and to find where SQL begins.
+//!
+//! Attributes stand before the text, so reading them must agree with the server to the byte: what is not
+//! certain is malformed, and the statement refused. Parameters are read for the audit alone, as far as they
+//! can be.
+//!
+//! Source: MySQL documentation, "COM_QUERY", "COM_STMT_EXECUTE"; `parse_query_bind_params` in
+//! `sql/protocol_classic.cc`; MariaDB Knowledge Base, "COM_STMT_EXECUTE".
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use wire::cursor::{Cursor, Malformed};
+use wire::guard::Parameter;
+use wire::limits;
+use wire::value::Encoding;
+
+use crate::lenenc;
+use crate::value::{self, Form};
+
+/// The bit of a type code that says "no sign".
+const UNSIGNED: u16 = 0x8000;
+
+/// Most attributes of a statement, as in the server.
+const MOST: u64 = 65_535;
+
+/// Types of parameters, as they were bound last.
+pub(crate) type Types = Rc<[u16]>;
+
+/// Reads what stands before the text of a COM_QUERY: the attributes, and how many bytes they take.
+///
+/// # Errors
+/// [`Malformed`] for whatever a server would refuse, and for forms that no client uses.
+pub(crate) fn attributes(body: &[u8]) -> Result<(Vec<Parameter>, usize), Malformed> {
+    let what = "query attributes";
+    let malformed = Malformed { what };
+    let mut cursor = Cursor::new(body);
+    let count = lenenc::int(&mut cursor, what)?;
+    let sets = lenenc::int(&mut cursor, what)?;
+    if sets != 1 || count > MOST {
+        return Err(malformed);
+    }
+    if count == 0 {
+        return Ok((Vec::new(), cursor.position()));
+    }
+    let count = usize::try_from(count).map_err(|_| malformed)?;
+    let nulls = cursor.bytes(count.div_ceil(8), what)?;
+    if cursor.u8(what)? != 1 {
+        return Err(malformed);
+    }
+    let types = types(&mut cursor, count, true)?;
+    let mut found = Vec::new();
+    for (index, kind) in types.iter().enumerate() {
+        let value = match is_null(nulls, index) {
+            true => Parameter::Null,
+            false => value(&mut cursor, *kind)?,
+        };
+        if found.len() < limits::AUDIT_PARAMETERS {
+            found.push(value);
+        }
+    }
+    Ok((found, cursor.position()))
+}
+
+/// What is needed to read the parameters of a COM_STMT_EXECUTE.
+pub(crate) struct Binding<'a> {
+    /// Parameters of the statement.
+    pub(crate) count: usize,
+    /// Query attributes were agreed on: parameters have names, and there may be more of them.
+    pub(crate) named: bool,
+    /// Types of an earlier execution.
+    pub(crate) types: Option<Types>,
+    /// Parameters that came by COM_STMT_SEND_LONG_DATA.
+    pub(crate) long: &'a BTreeMap<u16, Parameter>,
+}
+
+/// What a COM_STMT_EXECUTE holds.
+#[derive(Default)]
+pub(crate) struct Bound {
+    /// The parameters, as far as they were read.
+    pub(crate) parameters: Vec<Parameter>,
+    /// The types, if new ones were sent.
+    pub(crate) types: Option<Types>,
+}
+
+/// Reads the parameters behind the fixed fields of a COM_STMT_EXECUTE, whose flags said `counted`. What is
+/// malformed, or lies past what was gathered, is left out.
+pub(crate) fn bound(body: &[u8], counted: bool, binding: &Binding<'_>) -> Bound {
+    let mut bound = Bound::default();
+    // What was read before an error is kept.
+    let _ = read_bound(body, counted, binding, &mut bound);
+    bound
+}
+
+fn read_bound(body: &[u8], counted: bool, binding: &Binding<'_>, bound: &mut Bound) -> Result<(), Malformed> {
+    let what = "parameters";
+    let malformed = Malformed { what };
+    let mut cursor = Cursor::new(body);
+    let mut count = binding.count;
+    if binding.named && (count > 0 || counted) {
+        let sent = lenenc::int(&mut cursor, what)?;
+        count = usize::try_from(sent.min(MOST)).map_err(|_| malformed)?;
+    }
+    if count == 0 {
+        return Ok(());
+    }
+    let nulls = cursor.bytes(count.div_ceil(8), what)?;
+    if cursor.u8(what)? != 0 {
+        bound.types = Some(types(&mut cursor, count, binding.named)?);
+    }
+    let types = bound.types.clone().or_else(|| binding.types.clone()).ok_or(malformed)?;
+    for (index, kind) in types.iter().enumerate().take(limits::AUDIT_PARAMETERS) {
+        let long = u16::try_from(index).ok().and_then(|index| binding.long.get(&index));
+        bound.parameters.push(match long {
+            _ if is_null(nulls, index) => Parameter::Null,
+            Some(long) => long.clone(),
+            None => value(&mut cursor, *kind)?,
+        });
+    }
+    Ok(())
+}
+
+fn types(cursor: &mut Cursor<'_>, count: usize, named: bool) -> Result<Types, Malformed> {
+    let what = "parameter types";
+    let mut types = Vec::with_capacity(count.min(cursor.rest().len() / 2));
+    for _ in 0..count {
+        types.push(lenenc::u16(cursor, what)?);
+        if named {
+            lenenc::string(cursor, what)?;
+        }
+    }
+    Ok(types.into())
+}
+
+fn is_null(nulls: &[u8], index: usize) -> bool {
+    nulls.get(index / 8).is_some_and(|byte| byte & (1 << (index % 8)) != 0)
+}
+
+/// One value that is not NULL.
+fn value(cursor: &mut Cursor<'_>, kind: u16) -> Result<Parameter, Malformed> {
+    let malformed = Malformed { what: "parameter value" };
+    let code = u8::try_from(kind & !UNSIGNED).map_err(|_| malformed)?;
+    let form = value::form(code, kind & UNSIGNED != 0).ok_or(malformed)?;
+    // Servers read lengths of 8 bytes in more than one way.
+    if form == Form::Bytes && cursor.rest().first() == Some(&0xfe) {
+        return Err(malformed);
+    }
+    let (prefix, length) = value::field(form, cursor.rest()).ok_or(malformed)?;
+    cursor.bytes(prefix, malformed.what)?;
+    let bytes = cursor.bytes(length, malformed.what)?;
+    match form {
+        Form::Bytes => Ok(kept(bytes, bytes.len())),
+        _ => {
+            let text = value::text(form, bytes).ok_or(malformed)?;
+            Ok(kept(text.as_bytes(), text.len()))
+        }
+    }
+}
+
+/// A value as the audit keeps it: the beginning of `bytes`.
+pub(crate) fn kept(bytes: &[u8], total_bytes: usize) -> Parameter {
+    let bytes = bytes.get(..limits::AUDIT_PARAMETER_BYTES).unwrap_or(bytes);
+    Parameter::Value { bytes: bytes.into(), total_bytes, encoding: Encoding::Text }
+}
+
+/// Bytes that parameters hold until they are reported.
+pub(crate) fn weight(parameters: &[Parameter]) -> u64 {
+    let bytes: usize = parameters
+        .iter()
+        .map(|parameter| match parameter {
+            Parameter::Null => size_of::<Parameter>(),
+            Parameter::Value { bytes, .. } => size_of::<Parameter>() + bytes.len(),
+        })
+        .sum();
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(parameters: &[Parameter]) -> Vec<String> {
+        parameters
+            .iter()
+            .map(|parameter| match parameter {
+                Parameter::Null => "NULL".into(),
+                Parameter::Value { bytes, total_bytes, .. } => {
+                    format!("{}/{total_bytes}", String::from_utf8_lossy(bytes))
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn attributes_end_where_the_text_begins() {
+        assert_eq!(attributes(b"\0\x01SELECT 1").unwrap(), (Vec::new(), 2));
+        let body = b"\x02\x01\x02\x01\x08\0\x02n1\xfe\0\x02n2\x05\0\0\0\0\0\0\0SELECT 1";
+        let (found, end) = attributes(body).unwrap();
+        assert_eq!(shown(&found), ["5/1", "NULL"]);
+        assert_eq!(&body[end..], b"SELECT 1");
+    }
+
+    #[test]
+    fn attributes_that_a_server_might_read_otherwise_are_malformed() {
+        for bad in [
+            &b"SELECT 1"[..],
+            b"\0\x02SELECT 1",
+            b"\xfb\x01SELECT",
+            b"\x01\x01\0\0\x08\0\x01nSELECT 1",
+            b"\x01\x01\0\x01\x42\0\x01nSELECT 1",
+            b"\x01\x01\0\x01\x06\0\x01nSELECT 1",
+            b"\x01\x01\0\x01\xfe\0\x01n\xfe\x01\0\0\0\0\0\0\0xSELECT 1",
+            b"\xfd\0\0\x01\x01",
+            b"",
+        ] {
+            assert!(attributes(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_read_by_new_and_by_remembered_types() {
+        let long = BTreeMap::from([(2, kept(b"long", 4000))]);
+        let binding = |types| Binding { count: 4, named: false, types, long: &long };
+        let body = b"\x02\x01\x08\x80\xfd\0\xfc\0\x0a\0\xff\xff\xff\xff\xff\xff\xff\xff\x04\xda\x07\x0a\x11";
+        let first = bound(body, false, &binding(None));
+        assert_eq!(shown(&first.parameters), ["18446744073709551615/20", "NULL", "long/4000", "2010-10-17/10"]);
+        let again = bound(b"\x0a\0\x01\0\0\0\0\0\0\0", false, &binding(first.types));
+        assert_eq!(shown(&again.parameters), ["1/1", "NULL", "long/4000", "NULL"]);
+        assert!(bound(b"\0\0\x01", false, &binding(None)).parameters.is_empty());
+        let cut = bound(&body[..12], false, &binding(None));
+        assert!(cut.parameters.is_empty());
+    }
+
+    #[test]
+    fn named_parameters_bring_their_count() {
+        let body = b"\x02\0\x01\xfd\0\0\xfd\0\x01q\x01a\x01b";
+        let found = bound(body, true, &Binding { count: 1, named: true, types: None, long: &BTreeMap::new() });
+        assert_eq!(shown(&found.parameters), ["a/1", "b/1"]);
+    }
+}

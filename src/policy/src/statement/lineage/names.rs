@@ -1,0 +1,70 @@
+//! What names of relations, functions and operators mean in a catalogue.
+//!
+//! The one place where lineage asks a catalogue, so that what is peculiar to a server stays behind it.
+
+use super::flow::{Flow, Value};
+use crate::catalogue::{Catalogue, FunctionKind, Relation};
+use crate::statement::tree::Name;
+use crate::statement::{opaque, reach};
+
+/// Where names are looked up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lookup<'c> {
+    pub(crate) catalogue: &'c Catalogue,
+    /// The session's, where it is known.
+    pub(crate) path: Option<&'c [Box<str>]>,
+    /// The view whose definition is read. Its names are qualified or not as the search path of whoever read it
+    /// wanted; what it depends on is exact.
+    pub(crate) view: Option<u32>,
+}
+
+impl<'c> Lookup<'c> {
+    /// Every relation that a name may mean.
+    pub(super) fn relations(&self, name: &Name) -> Vec<&'c Relation> {
+        let schema = name.schema.as_deref();
+        let named = || self.catalogue.named(schema, &name.name);
+        if let Some(view) = self.view {
+            let read: Vec<_> = named().filter(|relation| self.catalogue.depends_on(view, relation.oid)).collect();
+            // The server's own relations are pinned and leave no dependency.
+            return if read.is_empty() { named().filter(|relation| relation.is_system()).collect() } else { read };
+        }
+        match (schema, self.path) {
+            // The first schema that has one. The path is as the server gave it: without schemas that the role
+            // may not use, with those that are always part of it.
+            (None, Some(path)) => {
+                let found = path.iter().find_map(|schema| named().find(|relation| relation.schema == *schema));
+                found.into_iter().collect()
+            }
+            _ => named().collect(),
+        }
+    }
+
+    /// What a function makes of what its arguments tell.
+    pub(super) fn call(&self, name: &Name, arguments: Flow) -> Value {
+        let mut flow = arguments;
+        let built_in = match self.catalogue.function(&name.name) {
+            FunctionKind::BuiltIn => true,
+            FunctionKind::Unknown => reach::is_grammar(&name.name),
+            FunctionKind::User => false,
+        };
+        if !built_in || opaque::is_opaque(&name.name) {
+            flow.hide();
+        }
+        Value::computed(flow)
+    }
+
+    /// Whether a function of this name may show more than its arguments tell.
+    pub(super) fn is_hidden_function(&self, name: &str) -> bool {
+        self.catalogue.function(name) == FunctionKind::User || opaque::is_opaque(name)
+    }
+
+    /// Whether there is any operator of the users.
+    pub(super) fn has_user_operators(&self) -> bool {
+        self.catalogue.has_user_operators()
+    }
+
+    /// Whether an operator is the users' own, so that it may show anything.
+    pub(super) fn is_user_operator(&self, name: &str) -> bool {
+        self.catalogue.is_user_operator(name)
+    }
+}
