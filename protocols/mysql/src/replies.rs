@@ -105,8 +105,11 @@ impl<G: Guard> Session<G> {
             }
             (Phase::ColumnsEnd(_), _) if first == header::EOF => self.columns_end(&message, guard, out),
             (Phase::Rows, _) if is_end => {
-                let end = self.end(&message, guard, out)?;
+                let mut end = self.end(&message, guard, out)?;
                 self.cursor_opened(end.status);
+                if std::mem::take(&mut self.server.out_parameters) {
+                    end.status |= status::MORE_RESULTS;
+                }
                 let rows = self.server.rows;
                 self.finish(&end, rows, guard);
                 Ok(())
@@ -256,6 +259,10 @@ impl<G: Guard> Session<G> {
             self.plan(read, guard)?;
         }
         let end = self.end(message, guard, out)?;
+        // MySQL says here, and only here, that a result follows that of out parameters (`send_out_parameters`
+        // in `sql/protocol_classic.cc`).
+        const BOTH: u16 = status::PS_OUT_PARAMS | status::MORE_RESULTS;
+        self.server.out_parameters = end.status & BOTH == BOTH;
         if self.cursor_opened(end.status) {
             self.finish(&end, 0, guard);
         }

@@ -106,6 +106,8 @@ pub(crate) struct ServerSide<G: Guard> {
     pub(crate) described: u32,
     /// Rows of the result at hand.
     pub(crate) rows: u64,
+    /// The result at hand holds out parameters, and another one follows.
+    pub(crate) out_parameters: bool,
     /// Bytes to the client since the last report.
     pub(crate) bytes: u64,
     /// What is added to sequence ids of this reply.
@@ -126,6 +128,7 @@ impl<G: Guard> ServerSide<G> {
             part: 0,
             described: 0,
             rows: 0,
+            out_parameters: false,
             bytes: 0,
             shift: 0,
             next_seq: 1,
@@ -149,6 +152,7 @@ impl<G: Guard> ServerSide<G> {
         self.part = 0;
         self.described = 0;
         self.rows = 0;
+        self.out_parameters = false;
         self.bytes = 0;
         self.shift = 0;
         self.next_seq = 1;

@@ -120,7 +120,17 @@ impl Simulation {
     }
 
     pub(crate) fn with(dialect: Dialect, cut: Cut) -> Self {
-        let session = Session::new(dialect.options());
+        Self::of(dialect.options(), dialect, cut)
+    }
+
+    /// A session whose legs agreed on exactly this.
+    pub(crate) fn captured(client: Capabilities, server: Capabilities, cut: Cut) -> Self {
+        let options = SessionOptions { client, server, ..Dialect::default().options() };
+        Self::of(options, Dialect::default(), cut)
+    }
+
+    fn of(options: SessionOptions, dialect: Dialect, cut: Cut) -> Self {
+        let session = Session::new(options);
         let (to_client, to_server, waiting) = (Vec::new(), Vec::new(), Vec::new());
         let (guard, terminated, segments) = (TestGuard::default(), false, (0, 0));
         Self { session, guard, to_client, to_server, terminated, segments, waiting, cut, dialect }
