@@ -6,6 +6,7 @@
 //! gateway, or an error in the protocol crate would hide on both sides.
 
 pub mod client;
+pub mod plot;
 pub mod point;
 pub mod report;
 pub mod sample;

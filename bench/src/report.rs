@@ -40,7 +40,7 @@ pub const GOALS: [Goal; 7] = [
 ];
 
 /// What each case does, in the report's words.
-const CASES: [(&str, &str); 7] = [
+pub const CASES: [(&str, &str); 7] = [
     ("point16", "point query, prepared, 16 clients"),
     ("point1", "point query, prepared, 1 client"),
     ("rows", "result of 100,000 rows, no masked column"),
@@ -164,8 +164,8 @@ fn figure_row(out: &mut impl Write, samples: &[Sample], case: &str, title: &str,
     let against = ratios(samples, case, candidate, "haproxy", |sample| sample.cpu_us().filter(|value| *value > 0.0));
     let rate = median(&|sample| positive(sample.done / sample.seconds));
     let megabytes = median(&|sample| positive(sample.bytes / sample.seconds / 1e6));
-    let p50 = median(&|sample| positive(sample.p50_us));
-    let p99 = median(&|sample| positive(sample.p99_us));
+    let p50 = median(&|sample| positive(sample.latency_us[0]));
+    let p99 = median(&|sample| positive(sample.latency_us[2]));
     writeln!(
         out,
         "| {title} | {candidate} | {} | {} | {} | {} | {} | {} | {} |",
@@ -179,12 +179,12 @@ fn figure_row(out: &mut impl Write, samples: &[Sample], case: &str, title: &str,
     )
 }
 
-fn title(case: &str) -> &str {
+pub(crate) fn title(case: &str) -> &str {
     CASES.iter().find(|(name, _)| *name == case).map_or(case, |(_, title)| title)
 }
 
 /// The candidates of a case in the order of their first run.
-fn candidates<'a>(samples: &'a [Sample], case: &str) -> Vec<&'a str> {
+pub(crate) fn candidates<'a>(samples: &'a [Sample], case: &str) -> Vec<&'a str> {
     let mut names: Vec<&str> = Vec::new();
     for sample in samples.iter().filter(|sample| sample.case == case) {
         if !names.contains(&sample.candidate.as_str()) {
@@ -213,8 +213,7 @@ mod tests {
             bytes: 0.0,
             user_ms: 0.0,
             system_ms: cpu_ms,
-            p50_us: 0.0,
-            p99_us: 0.0,
+            latency_us: [0.0; 5],
             memory_bytes: 0.0,
         }
     }

@@ -5,7 +5,11 @@
 use std::str::FromStr;
 
 /// The columns, in order.
-pub const HEADER: &str = "case,round,candidate,done,seconds,bytes,user_ms,system_ms,p50_us,p99_us,memory_bytes";
+pub const HEADER: &str =
+    "case,round,candidate,done,seconds,bytes,user_ms,system_ms,p50_us,p90_us,p99_us,p999_us,max_us,memory_bytes";
+
+/// What [`Sample::latency_us`] holds: the names of the columns, without their unit, and the percentiles.
+pub const PERCENTILES: [(&str, f64); 5] = [("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p999", 99.9), ("max", 100.0)];
 
 /// One run.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,7 +18,7 @@ pub struct Sample {
     pub case: String,
     /// The round that it belongs to; runs of one round are comparable.
     pub round: u32,
-    /// Through what: `direct`, `haproxy`, `pgbouncer`, `wiregate`.
+    /// Through what: `direct`, `haproxy`, `pgbouncer`, `relay`, `wiregate`.
     pub candidate: String,
     /// Queries, results or sessions.
     pub done: f64,
@@ -26,10 +30,8 @@ pub struct Sample {
     pub user_ms: f64,
     /// The proxy's CPU time in the kernel, in milliseconds.
     pub system_ms: f64,
-    /// Median latency in microseconds; 0 where unknown.
-    pub p50_us: f64,
-    /// 99th percentile of latency in microseconds; 0 where unknown.
-    pub p99_us: f64,
+    /// Latency in microseconds at each of [`PERCENTILES`]; 0 where unknown.
+    pub latency_us: [f64; 5],
     /// Growth of the proxy's resident memory; 0 where not asked.
     pub memory_bytes: f64,
 }
@@ -81,10 +83,10 @@ pub fn parse(text: &str) -> Result<Vec<Sample>, SampleError> {
 
 fn one(line: &str) -> Result<Sample, &'static str> {
     let fields: Vec<&str> = line.split(',').collect();
-    let [case, round, candidate, done, seconds, bytes, user_ms, system_ms, p50_us, p99_us, memory_bytes] =
+    let [case, round, candidate, done, seconds, bytes, user_ms, system_ms, p50, p90, p99, p999, max, memory_bytes] =
         fields.as_slice()
     else {
-        return Err("not eleven fields");
+        return Err("not fourteen fields");
     };
     Ok(Sample {
         case: (*case).to_owned(),
@@ -95,8 +97,7 @@ fn one(line: &str) -> Result<Sample, &'static str> {
         bytes: number(bytes)?,
         user_ms: number(user_ms)?,
         system_ms: number(system_ms)?,
-        p50_us: number(p50_us)?,
-        p99_us: number(p99_us)?,
+        latency_us: [number(p50)?, number(p90)?, number(p99)?, number(p999)?, number(max)?],
         memory_bytes: number(memory_bytes)?,
     })
 }
@@ -114,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_line_reads_back() {
-        let text = format!("{HEADER}\npoint16,1,haproxy,1000,5.0,0,3,7,0,0,0\n");
+        let text = format!("{HEADER}\npoint16,1,haproxy,1000,5.0,0,3,7,0,0,0,0,0,0\n");
         let samples = parse(&text).unwrap();
         assert_eq!(samples.len(), 1);
         assert_eq!(samples[0].cpu_us(), Some(10.0));
@@ -125,7 +126,7 @@ mod tests {
     fn what_is_no_sample_is_named_by_its_line() {
         let short = format!("{HEADER}\npoint16,1,haproxy\n");
         assert_eq!(parse(&short).unwrap_err().line, 2);
-        let infinite = format!("{HEADER}\npoint16,1,haproxy,inf,5.0,0,3,7,0,0,0\n");
+        let infinite = format!("{HEADER}\npoint16,1,haproxy,inf,5.0,0,3,7,0,0,0,0,0,0\n");
         assert_eq!(parse(&infinite).unwrap_err().line, 2);
         assert_eq!(parse("case\n").unwrap_err().line, 1);
     }

@@ -28,7 +28,7 @@ value() { # KEY: from `load`'s key=value line on standard input; 0 where it is a
 
 begin_samples() {
     TICKS=$(getconf CLK_TCK)
-    echo 'case,round,candidate,done,seconds,bytes,user_ms,system_ms,p50_us,p99_us,memory_bytes' >"$SAMPLES"
+    echo 'case,round,candidate,done,seconds,bytes,user_ms,system_ms,p50_us,p90_us,p99_us,p999_us,max_us,memory_bytes' >"$SAMPLES"
 }
 
 pgbench_at() { # PORT CLIENTS: a line as `load` prints it
@@ -70,9 +70,10 @@ run_once() { # CASE ROUND CANDIDATE
         return 0
     fi
     read -ra after <<<"$(cpu_of "$3")"
-    printf '%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,0\n' "$1" "$2" "$3" "$(value 'done' <<<"$line")" "$(value seconds <<<"$line")" \
-        "$(value bytes <<<"$line")" $((after[0] - before[0])) $((after[1] - before[1])) \
-        "$(value p50_us <<<"$line")" "$(value p99_us <<<"$line")" >>"$SAMPLES"
+    printf '%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,0\n' "$1" "$2" "$3" "$(value 'done' <<<"$line")" \
+        "$(value seconds <<<"$line")" "$(value bytes <<<"$line")" $((after[0] - before[0])) $((after[1] - before[1])) \
+        "$(value p50_us <<<"$line")" "$(value p90_us <<<"$line")" "$(value p99_us <<<"$line")" \
+        "$(value p999_us <<<"$line")" "$(value max_us <<<"$line")" >>"$SAMPLES"
 }
 
 rounds() {
@@ -157,6 +158,6 @@ hold_sessions() { # CANDIDATE
     exec 5>&-
     [ -s "$WORK/idle.out" ] || return 1
     note "$(cat "$WORK/idle.out"): $(((after - before) / IDLE_SESSIONS)) bytes each"
-    printf 'idle5000,1,%s,%s,%s,0,0,0,0,0,%s\n' "$name" "$IDLE_SESSIONS" "$(value seconds <"$WORK/idle.out")" \
+    printf 'idle5000,1,%s,%s,%s,0,0,0,0,0,0,0,0,%s\n' "$name" "$IDLE_SESSIONS" "$(value seconds <"$WORK/idle.out")" \
         $((after - before)) >>"$SAMPLES"
 }

@@ -1,13 +1,14 @@
 //! `report`: reads the samples of `scripts/bench` and writes Markdown to standard output.
 //!
-//! With `--about` it is the whole report, for `bench/report/README.md`; without, the tables only.
+//! With `--about` it is the whole report, for `bench/report/README.md`; without, the tables only. With `--plots`
+//! it writes the plots into a folder too.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use bench::{report, sample};
+use bench::{plot, report, sample};
 use clap::Parser;
 
 /// The tables of a benchmark run.
@@ -19,6 +20,9 @@ struct Options {
     /// Lines about the machine, versions and method, Markdown: makes the output a whole page.
     #[arg(long)]
     about: Option<PathBuf>,
+    /// A folder for the plots, SVG.
+    #[arg(long)]
+    plots: Option<PathBuf>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +33,8 @@ enum ReportError {
     Read { path: PathBuf, error: io::Error },
     #[error(transparent)]
     Sample(#[from] sample::SampleError),
+    #[error("{}: {error}", path.display())]
+    Plot { path: PathBuf, error: io::Error },
     #[error("cannot write: {0}")]
     Write(#[from] io::Error),
 }
@@ -54,12 +60,37 @@ fn run(options: &Options) -> Result<(), ReportError> {
             "# Wiregate beside its peers\n\nWritten by `scripts/bench`; every run is in [results.csv](results.csv).\n"
         )?;
         report::tables(&mut out, &samples)?;
+        if options.plots.is_some() {
+            writeln!(out, "\n![CPU for each operation](cpu.svg)\n\n![Operations per second](rate.svg)")?;
+            writeln!(out, "\n![Latency at a fixed rate](latency.svg)")?;
+        }
         writeln!(out, "\n{}", about.trim_end())?;
     } else {
         report::tables(&mut out, &samples)?;
     }
+    if let Some(folder) = &options.plots {
+        plots(folder, &samples)?;
+    }
     io::stdout().write_all(out.as_bytes())?;
     Ok(())
+}
+
+fn plots(folder: &Path, samples: &[sample::Sample]) -> Result<(), ReportError> {
+    let save = |name: &str, svg: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, svg).map_err(|error| ReportError::Plot { path, error })
+    };
+    let cases: Vec<&str> = report::CASES.iter().map(|(case, _)| *case).collect();
+    let mut svg = String::new();
+    plot::bars(&mut svg, "CPU of the proxy for each operation", "µs", samples, &cases, sample::Sample::cpu_us)?;
+    save("cpu.svg", &svg)?;
+    svg.clear();
+    let rate = |sample: &sample::Sample| (sample.memory_bytes <= 0.0).then(|| sample.done / sample.seconds);
+    plot::bars(&mut svg, "Operations per second", "each second", samples, &cases, rate)?;
+    save("rate.svg", &svg)?;
+    svg.clear();
+    plot::latency(&mut svg, samples, "open16")?;
+    save("latency.svg", &svg)
 }
 
 fn read(path: &PathBuf) -> Result<String, ReportError> {
