@@ -54,7 +54,25 @@ fn card_at(text: &[u8], start: usize, end: usize) -> Option<usize> {
 fn bare_at(text: &[u8], start: usize, end: usize) -> Option<usize> {
     // E.164: up to 15 digits after a plus are a telephone number.
     let telephone = end - start <= 15 && start > 0 && text[start - 1] == b'+';
-    (!telephone && is_card(&text[start..end]) && stands_alone(text, start, end)).then_some(end)
+    let alone = stands_alone(text, start, end) && !in_serial(text, start, end);
+    (!telephone && is_card(&text[start..end]) && alone).then_some(end)
+}
+
+/// Digits on the other side of a hyphen that make two numbers a serial number or a token: more than a date has.
+const SERIAL_DIGITS: usize = 9;
+
+/// Whether a hyphen joins the number to another long one.
+fn in_serial(text: &[u8], start: usize, end: usize) -> bool {
+    let (before, after) = hyphenated(text, start, end);
+    before >= SERIAL_DIGITS || after >= SERIAL_DIGITS
+}
+
+/// How many digits stand on the other side of a hyphen before and behind.
+fn hyphenated(text: &[u8], start: usize, end: usize) -> (usize, usize) {
+    let before = text[..start]
+        .strip_suffix(b"-")
+        .map_or(0, |before| before.iter().rev().take(SERIAL_DIGITS).take_while(|byte| byte.is_ascii_digit()).count());
+    (before, text[end..].strip_prefix(b"-").map_or(0, run))
 }
 
 fn grouped_at(text: &[u8], start: usize, end: usize) -> Option<usize> {
@@ -110,10 +128,7 @@ fn stands_alone(text: &[u8], start: usize, end: usize) -> bool {
 /// Whether hyphens join the groups to further groups of four digits or more, as in a serial number. Fewer
 /// digits after a hyphen may be a month or a check value.
 fn in_longer_groups(text: &[u8], start: usize, end: usize) -> bool {
-    let before = text[..start]
-        .strip_suffix(b"-")
-        .map_or(0, |before| before.iter().rev().take_while(|byte| byte.is_ascii_digit()).count());
-    let after = text[end..].strip_prefix(b"-").map_or(0, run);
+    let (before, after) = hyphenated(text, start, end);
     before >= 4 || after >= 4
 }
 
@@ -261,6 +276,7 @@ mod tests {
             "4111.1111.1111.1111",
             "41 11 11 11 11 11 11 11",
             "411-1111-1111-11111",
+            "xoxb-123456789012-4222222222222-x",
             "+4915200000001",
             "2024-01-15 10:30:00",
             "1700000000000",

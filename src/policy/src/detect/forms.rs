@@ -72,43 +72,83 @@ impl Forms {
 
     /// Calls `hit` with offsets, ascending.
     pub(super) fn scan(self, batch: &[u8], mut hit: impl FnMut(usize)) {
-        let mut digits = Digits {
-            cards: mask_if(self.cards),
-            phones: mask_if(self.phones),
-            ssns: mask_if(self.ssns),
-            ..Digits::default()
-        };
-        let (mut capitals, mut points) = (0, Points::default());
-        let numbers = self.cards || self.phones || self.ssns || self.ibans;
+        let numbers = Numbers { cards: mask_if(self.cards), phones: mask_if(self.phones), ssns: mask_if(self.ssns) };
+        let with_numbers = self.cards || self.phones || self.ssns;
+        let (mut digits, mut capitals, mut points) = ([0; PAGE + 1], [0; PAGE + 1], [0; PAGE + 1]);
+        let (mut likely, mut phones, mut ibans, mut ips) = ([0; PAGE], [[0; 2]; PAGE], [0; PAGE], [0; PAGE]);
+        let mut tail = [0; BLOCK];
         let (blocks, rest) = batch.as_chunks::<BLOCK>();
-        let mut last = [0; BLOCK];
-        last[..rest.len()].copy_from_slice(rest);
+        tail[..rest.len()].copy_from_slice(rest);
         let mut base = 0;
-        for block in blocks.iter().chain(std::iter::once(&last)) {
-            let (mut grouped, mut exact) = ([0; 3], 0);
-            if numbers {
-                let before = digits.digits;
-                grouped = digits.step(block);
-                if self.ibans {
-                    let now = class(block, |byte| byte.wrapping_sub(b'A') < 26);
-                    let pairs = digits.digits & after(digits.digits, before, 1);
-                    exact = pairs & after(now, capitals, 2) & after(now, capitals, 3);
-                    capitals = now;
+        for blocks in blocks.chunks(PAGE).chain(std::iter::once(std::slice::from_ref(&tail))) {
+            if with_numbers || self.ibans {
+                digits_of(blocks, &mut digits);
+            }
+            if with_numbers {
+                numbers.likely(&digits, &mut likely);
+            }
+            if self.phones {
+                grouped_phones(&digits, &mut phones);
+            }
+            if self.ibans {
+                capitals_of(blocks, &mut capitals);
+                accounts(&digits, &capitals, &mut ibans);
+            }
+            if self.ips {
+                points_of(blocks, &mut points);
+                addresses(&points, &mut ips);
+            }
+            for index in 0..blocks.len() {
+                let (number, [six, five], iban, ip) = (likely[index], phones[index], ibans[index], ips[index]);
+                if number | six | five | iban | ip != 0 {
+                    let at = base + index * BLOCK;
+                    let mut numbered = in_groups(six, five, at, batch);
+                    if number != 0 {
+                        let ends = numbers.forms(digits[index], digits[index + 1]);
+                        numbered |= confirmed(ends, at, |end| is_separated(batch, end));
+                    }
+                    let mut found = lanes(numbered);
+                    found |= confirmed(iban, at, |end| is_account(batch, end));
+                    found |= confirmed(ip, at, |end| is_address(batch, end));
+                    bits(found).for_each(|bit| hit(at + bit));
                 }
             }
-            let ibans = exact;
-            let mut ips = 0;
-            if self.ips {
-                ips = points.step(block);
+            for words in [&mut digits, &mut capitals, &mut points] {
+                words[0] = words[blocks.len()];
             }
-            if grouped[0] | grouped[1] | grouped[2] | ibans | ips != 0 {
-                let mut found = lanes(separated(grouped, base, batch));
-                found |= confirmed(ibans, base, |end| is_account(batch, end));
-                found |= confirmed(ips, base, |end| is_address(batch, end));
-                bits(found).for_each(|bit| hit(base + bit));
-            }
-            base += BLOCK;
+            base += blocks.len() * BLOCK;
         }
+    }
+}
+
+/// Blocks that are looked at for one form after the other, while they lie in the first-level cache.
+const PAGE: usize = 32;
+
+/// The words of a page: those of its blocks, and before them the one of the last block of the page before.
+type Words = [u64; PAGE + 1];
+
+// Each in a function of its own: inlined into a longer one, the compiler does not make vector code of them.
+
+#[inline(never)]
+fn digits_of(blocks: &[Block], words: &mut Words) {
+    classify(blocks, words, |byte| byte.wrapping_sub(b'0') < 10);
+}
+
+#[inline(never)]
+fn capitals_of(blocks: &[Block], words: &mut Words) {
+    classify(blocks, words, |byte| byte.wrapping_sub(b'A') < 26);
+}
+
+#[inline(never)]
+fn points_of(blocks: &[Block], words: &mut Words) {
+    classify(blocks, words, |byte| (byte == b'.') | (byte == b':'));
+}
+
+/// Makes the words of a page's blocks; those past them stay as they were, and nobody asks for them.
+#[inline(always)]
+fn classify(blocks: &[Block], words: &mut Words, test: impl Fn(u8) -> bool) {
+    for (block, word) in blocks.iter().zip(&mut words[1..]) {
+        *word = class(block, &test);
     }
 }
 
@@ -116,15 +156,12 @@ fn mask_if(wanted: bool) -> u64 {
     if wanted { u64::MAX } else { 0 }
 }
 
-/// What is searched for among digits, and the bits of the block before, which forms that begin there need.
-#[derive(Clone, Copy, Default)]
-struct Digits {
+/// What is searched for among digits: all ones for what is.
+#[derive(Clone, Copy)]
+struct Numbers {
     cards: u64,
     phones: u64,
     ssns: u64,
-    digits: u64,
-    pairs: u64,
-    fours: u64,
 }
 
 /// The bits of `word` moved up by `by`, with those of the block before below them.
@@ -133,64 +170,119 @@ fn after(word: u64, before: u64, by: u32) -> u64 {
     (word << by) | (before >> (64 - by))
 }
 
-impl Digits {
-    /// The bits of a block at which a form ends whose last separator, if it has one, stands 4, 6 and 2 bytes
-    /// before, whatever it is.
+/// The words of digits, pairs of digits and runs of four in a block and the one before. No form is as long as a
+/// block, so what lies before the two is not asked for; the first bits of the block before may be wrong.
+struct Runs {
+    digits: [u64; 2],
+    pairs: [u64; 2],
+    fours: [u64; 2],
+}
+
+impl Runs {
     #[inline(always)]
-    fn step(&mut self, block: &Block) -> [u64; 3] {
-        let digits = class(block, |byte| byte.wrapping_sub(b'0') < 10);
-        let pairs = digits & after(digits, self.digits, 1);
-        let fours = pairs & after(pairs, self.pairs, 2);
-        let before = *self;
-        (self.digits, self.pairs, self.fours) = (digits, pairs, fours);
-        let digit = |by| after(digits, before.digits, by);
-        let pair = |by| after(pairs, before.pairs, by);
-        let four = |by| after(fours, before.fours, by);
+    fn new(before: u64, digits: u64) -> Self {
+        let pairs = [before & before << 1, digits & after(digits, before, 1)];
+        let fours = [pairs[0] & pairs[0] << 2, pairs[1] & after(pairs[1], pairs[0], 2)];
+        Self { digits: [before, digits], pairs, fours }
+    }
+
+    #[inline(always)]
+    fn digit(&self, by: u32) -> u64 {
+        after(self.digits[1], self.digits[0], by)
+    }
+
+    #[inline(always)]
+    fn pair(&self, by: u32) -> u64 {
+        after(self.pairs[1], self.pairs[0], by)
+    }
+
+    #[inline(always)]
+    fn four(&self, by: u32) -> u64 {
+        after(self.fours[1], self.fours[0], by)
+    }
+}
+
+impl Numbers {
+    /// Where a form may end, and little else, for few instructions: four digits after a gap that follows two
+    /// digits, or eight digits.
+    #[inline(never)]
+    fn likely(self, digits: &Words, found: &mut [u64; PAGE]) {
+        for (index, found) in found.iter_mut().enumerate() {
+            let runs = Runs::new(digits[index], digits[index + 1]);
+            let grouped = !runs.digit(4) & runs.pair(5);
+            *found = runs.fours[1] & (grouped | runs.four(4) & self.cards);
+        }
+    }
+
+    /// The bits at which a form ends whose last separator, if it has one, stands 4 bytes before, whatever it is.
+    #[inline(never)]
+    fn forms(self, before: u64, digits: u64) -> u64 {
+        let runs = Runs::new(before, digits);
+        let (digit, pair, four) = (|by| runs.digit(by), |by| runs.pair(by), |by| runs.four(by));
         let bare = four(4) & four(8) & digit(12);
         let grouped = !digit(4) & four(5);
         let ssn = !digit(4) & pair(5) & !digit(7) & pair(8) & digit(10);
         // Three digits before the last four, and digits before them after one or two other bytes.
         let american = !digit(4) & pair(5) & digit(7) & !digit(8) & (digit(9) | digit(10));
-        let fours_found = ((bare | grouped) & self.cards)
-            | (ssn & self.ssns)
-            | ((american | grouped & !digit(9) & pair(10)) & self.phones);
-        let sixes = pair(4) & !digit(6) & pair(7) & digit(9) & self.phones;
-        let five = !digit(2) & pair(3) & !digit(5) & pair(6) & !digit(8) & pair(9) & !digit(11) & pair(12);
-        [fours & fours_found, fours & sixes, pairs & five & self.phones]
+        let british = grouped & !digit(9) & pair(10);
+        let any = ((bare | grouped) & self.cards) | (ssn & self.ssns) | ((american | british) & self.phones);
+        runs.fours[1] & any
     }
 }
 
-/// Points and colons of the block before, and those among them with another near before them.
-#[derive(Clone, Copy, Default)]
-struct Points {
-    points: u64,
-    second: u64,
-}
-
-impl Points {
-    /// The points and colons of a block that follow another at once, or two others with one to four bytes
-    /// between.
-    #[inline(always)]
-    fn step(&mut self, block: &Block) -> u64 {
-        let near = |word: u64, before: u64| (2..=5).fold(0, |found, by| found | after(word, before, by));
-        let points = class(block, |byte| byte == b'.' || byte == b':');
-        let second = points & near(points, self.points);
-        let third = points & near(second, self.second);
-        let joined = points & after(points, self.points, 1);
-        (self.points, self.second) = (points, second);
-        joined | third
-    }
-}
-
-/// Those of the bits whose form has separators that numbers are written with, or no gap.
+/// The bits at which six digits end after a gap that follows three, and at which five pairs end with one byte
+/// between each.
 #[inline(never)]
-fn separated([fours, sixes, pairs]: [u64; 3], base: usize, batch: &[u8]) -> u64 {
-    let at = |end: usize, distance| end.checked_sub(distance).and_then(|at| batch.get(at)).copied().unwrap_or(0);
-    confirmed(fours, base, |end| matches!(at(end, 4), b' ' | b'-' | b'.' | b'0'..=b'9'))
-        | confirmed(sixes, base, |end| matches!(at(end, 6), b' ' | b'-' | b'/'))
-        | confirmed(pairs, base, |end| {
-            let sign = at(end, 2);
-            matches!(sign, b' ' | b'-' | b'.') && [5, 8, 11].iter().all(|distance| at(end, *distance) == sign)
+fn grouped_phones(digits: &Words, found: &mut [[u64; 2]; PAGE]) {
+    for (index, found) in found.iter_mut().enumerate() {
+        let runs = Runs::new(digits[index], digits[index + 1]);
+        let six = runs.fours[1] & runs.pair(4) & !runs.digit(6) & runs.pair(7) & runs.digit(9);
+        let apart = [runs.pairs[0] & !(runs.digits[0] << 2), runs.pairs[1] & !runs.digit(2)];
+        let pair = |by| after(apart[1], apart[0], by);
+        *found = [six, apart[1] & pair(3) & pair(6) & pair(9) & runs.pair(12)];
+    }
+}
+
+/// The bits of second digits after two capitals.
+#[inline(never)]
+fn accounts(digits: &Words, capitals: &Words, found: &mut [u64; PAGE]) {
+    for (index, found) in found.iter_mut().enumerate() {
+        let pairs = digits[index + 1] & after(digits[index + 1], digits[index], 1);
+        let capital = |by| after(capitals[index + 1], capitals[index], by);
+        *found = pairs & capital(2) & capital(3);
+    }
+}
+
+/// The points and colons that follow another at once, or two others with one to four bytes between.
+#[inline(never)]
+fn addresses(points: &Words, found: &mut [u64; PAGE]) {
+    for (index, found) in found.iter_mut().enumerate() {
+        let (before, points) = (points[index], points[index + 1]);
+        let near = |word: u64, before: u64| {
+            after(word, before, 2) | after(word, before, 3) | after(word, before, 4) | after(word, before, 5)
+        };
+        let second = [before & near(before, 0), points & near(points, before)];
+        *found = points & (near(second[1], second[0]) | after(points, before, 1));
+    }
+}
+
+/// The byte so many before the one at which a form ends.
+fn before(batch: &[u8], end: usize, distance: usize) -> u8 {
+    end.checked_sub(distance).and_then(|at| batch.get(at)).copied().unwrap_or(0)
+}
+
+/// Whether a form that ends here has a separator that numbers are written with, or no gap.
+fn is_separated(batch: &[u8], end: usize) -> bool {
+    matches!(before(batch, end, 4), b' ' | b'-' | b'.' | b'0'..=b'9')
+}
+
+/// Those of the bits of [`grouped_phones`] whose groups have separators that numbers are written with.
+#[inline(always)]
+fn in_groups(six: u64, five: u64, base: usize, batch: &[u8]) -> u64 {
+    confirmed(six, base, |end| matches!(before(batch, end, 6), b' ' | b'-' | b'/'))
+        | confirmed(five, base, |end| {
+            let sign = before(batch, end, 2);
+            matches!(sign, b' ' | b'-' | b'.') && [5, 8, 11].iter().all(|by| before(batch, end, *by) == sign)
         })
 }
 
@@ -221,9 +313,15 @@ fn is_address(batch: &[u8], end: usize) -> bool {
 /// comes out of them; its bits then stand in the order of columns and are transposed.
 #[inline(always)]
 fn class(block: &Block, test: impl Fn(u8) -> bool) -> u64 {
-    let one = |index: usize, bit: u8| if test(block[index]) { bit } else { 0 };
-    let lanes: [u8; 16] =
-        std::array::from_fn(|i| one(i, 1) | one(i + 16, 1 << 2) | one(i + 32, 1 << 4) | one(i + 48, 1 << 6));
+    let all = |byte: u8| if test(byte) { u8::MAX } else { 0 };
+    let (quarters, _) = block.as_chunks::<16>();
+    let mut lanes = [0; 16];
+    for (index, lane) in lanes.iter_mut().enumerate() {
+        *lane = (all(quarters[0][index]) & 1)
+            | (all(quarters[1][index]) & 1 << 2)
+            | (all(quarters[2][index]) & 1 << 4)
+            | (all(quarters[3][index]) & 1 << 6);
+    }
     let ([low, high], _) = lanes.as_chunks::<8>() else { return 0 };
     transposed(u64::from_le_bytes(*low) | u64::from_le_bytes(*high) << 1)
 }

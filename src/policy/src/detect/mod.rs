@@ -65,4 +65,6 @@ pub use pattern::{Pattern, PatternError};
 pub use set::{Detector, DetectorError, DetectorSet, DetectorUse};
 
 #[cfg(test)]
+mod precision;
+#[cfg(test)]
 mod tests;
