@@ -178,6 +178,9 @@ impl<G: Guard> Session<G> {
                 return Ok(Step::Done(swallow(part.left)));
             }
             Decision::Allow(statement) => {
+                if !name.is_empty() {
+                    guard.name_taken(statements::significant(name));
+                }
                 let wants = guard.wants_columns(&statement).into();
                 let prepared = Rc::new(Prepared {
                     name: statements::keep(name),
@@ -231,6 +234,9 @@ impl<G: Guard> Session<G> {
             }
             Decision::Allow(statement) => statement,
         };
+        if !portal.is_empty() {
+            guard.name_taken(statements::significant(portal));
+        }
         let wants = match &source {
             Some(prepared) => prepared.wants.get(),
             None => guard.wants_columns(&statement),

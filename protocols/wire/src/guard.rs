@@ -233,6 +233,12 @@ pub trait Guard {
     /// The session ended, or the server skipped it, before it completed.
     fn abandoned(&mut self, execution: Self::Execution);
 
+    /// The client gives this name to a prepared statement or portal by a message of the protocol, so that it
+    /// no longer is what a statement's text made of it.
+    fn name_taken(&mut self, name: &[u8]) {
+        let _ = name;
+    }
+
     /// The server is ready, outside a transaction: what ran before is committed or rolled back.
     fn transaction_ended(&mut self) {}
 

@@ -3,6 +3,7 @@
 //! A verdict is looked up in the shard's cache before anything is parsed. The policy of the session changes
 //! only in [`Guard::judge`] and [`Guard::rejudge`], that is, between statements.
 
+mod names;
 mod report;
 mod settings;
 mod statement;
@@ -15,13 +16,14 @@ use policy::decide::Readable;
 use policy::mask::{MaskCounts, RowMask};
 use policy::snapshot::Snapshot;
 use policy::statement::kind::{Kind, KindSet};
-use policy::statement::{ClientEncoding, Judgement, SqlContext};
+use policy::statement::{ClientEncoding, Judgement, Refusal, SqlContext};
 use wire::guard::{
     Carrier, CellOutcome, CopyPlan, CopyShape, Denial, ErrorTreatment, Guard, Judged, Outcome, Parameter, RowPlan,
     StatementText, Treatment, Verdict,
 };
 use wire::value::Column;
 
+use self::names::Names;
 pub(crate) use self::report::Execution;
 use self::settings::{Answer, Settings};
 use self::statement::Base;
@@ -67,6 +69,8 @@ pub(crate) struct SessionGuard {
     loading: Option<Loading>,
     /// What of `context` the server was asked for.
     settings: Settings,
+    /// What names that SQL made stand for.
+    names: Names,
     /// Whether the next question to the server is about the catalogue, not only about settings.
     catalogue_asked: bool,
     /// Whether the last load of the catalogue failed; rules about statements alone do not try again.
@@ -95,6 +99,7 @@ impl SessionGuard {
             catalogue_stale: false,
             loading: None,
             settings: Settings::default(),
+            names: Names::default(),
             catalogue_asked: false,
             load_failed: false,
             changes_schema: false,
@@ -267,6 +272,59 @@ impl SessionGuard {
         Judged::CatalogueNeeded
     }
 
+    /// The statement whose rows a FETCH or EXECUTE shows, as the rules and the catalogue of now see it; `None`
+    /// where that is not certain.
+    fn source(&mut self, statement: &Statement) -> Option<Rc<Statement>> {
+        let source = self.names.source(statement)?;
+        let loaded = |loaded: Option<&Loaded>| loaded.map(|loaded| loaded.number);
+        let same = source.rules().key() == self.facts.rules.key()
+            && loaded(source.loaded()) == loaded(self.catalogue.as_ref());
+        if same {
+            return Some(source);
+        }
+        // Its names were looked up under the search path of then.
+        let context = self.context.unsettled();
+        let catalogue = self.catalogue.as_ref().map(|loaded| &*loaded.catalogue);
+        let judgement = policy::statement::judge(&self.facts.rules, source.text(), &context, catalogue);
+        let text = StatementText {
+            sql: source.text(),
+            carrier: Carrier::Prepare,
+            total_bytes: source.total_bytes(),
+            catalogue_possible: false,
+        };
+        let rules = Arc::clone(&self.facts.rules);
+        let base = Base { rules, catalogue: self.catalogue.clone(), context: source.context() };
+        Some(Rc::new(Statement::new(&text, judgement, base)))
+    }
+
+    /// Takes the comparisons of a statement that is about to run off what its user has left in this hour.
+    fn charged(&mut self, judged: Judged<Rc<Statement>>) -> Judged<Rc<Statement>> {
+        let Judged::Ruled { statement, verdict: Verdict::Allow } = &judged else { return judged };
+        let wanted = statement.comparisons();
+        if wanted == 0 {
+            return judged;
+        }
+        let now_ns = self.shard.clock.unix_ns(self.shard.clock.now_ns());
+        let limit = self.facts.rules.comparisons_per_hour();
+        if self.shard.shared.comparisons.take(self.facts.listener, &self.facts.user, wanted, limit, now_ns) {
+            return judged;
+        }
+        let refusal = Refusal {
+            rule: None,
+            name: "comparisons used up".into(),
+            denial: Denial {
+                sqlstate: *b"42501",
+                message: "statement refused because the comparisons with masked columns of this hour are used up"
+                    .into(),
+                hint: Some("The setting comparisons_per_hour of Wiregate bounds them for each user.".into()),
+            },
+        };
+        let rules = Arc::clone(&self.facts.rules);
+        let base = Base { rules, catalogue: self.catalogue.clone(), context: statement.context() };
+        let refused = Rc::new(statement.refuse(refusal, base));
+        self.ruled(refused)
+    }
+
     /// Path and role became unknown.
     fn forgot_settings(&mut self, forgotten: bool) {
         if forgotten {
@@ -320,22 +378,30 @@ impl Guard for SessionGuard {
     type Plan = Rc<RowMask>;
 
     fn judge(&mut self, text: &StatementText<'_>) -> Judged<Self::Statement> {
-        self.judge_text(text)
+        let judged = self.judge_text(text);
+        // What is only prepared runs later, and is judged again then.
+        if text.carrier == Carrier::Prepare { judged } else { self.charged(judged) }
     }
 
     fn rejudge(&mut self, statement: &Self::Statement, catalogue_possible: bool) -> Option<Judged<Self::Statement>> {
         self.refresh();
         let same = statement.context() == self.cache_context();
         if same && !self.catalogue_in_doubt() && self.shard.audit.borrow().accepts() {
-            return None;
+            if statement.comparisons() > 0 {
+                let judged = Judged::Ruled { statement: Rc::clone(statement), verdict: statement.verdict().clone() };
+                return Some(self.charged(judged));
+            }
+            // What the name stands for may be another statement than at the last run, so no plan is kept.
+            return statement.shows_another().then(|| self.ruled(Rc::clone(statement)));
         }
         let sql = statement.text().to_vec();
-        Some(self.judge_text(&StatementText {
+        let judged = self.judge_text(&StatementText {
             sql: &sql,
             carrier: Carrier::Prepare,
             total_bytes: statement.total_bytes(),
             catalogue_possible,
-        }))
+        });
+        Some(self.charged(judged))
     }
 
     fn judge_function_call(&mut self, function: u32) -> Judged<Self::Statement> {
@@ -367,22 +433,30 @@ impl Guard for SessionGuard {
         let rolls_back = statement.kinds().meets(KindSet::of(Kind::ROLLBACK));
         let forgotten = self.settings.statement_sent(statement.changes_settings(), rolls_back, &mut self.context);
         self.forgot_settings(forgotten);
+        self.names.sent(statement);
         let now_ns = self.shard.clock.now_ns();
         Execution::new(statement, parameters, self.totals.statements, self.shard.turn_ns.get(), now_ns)
     }
 
     fn completed(&mut self, execution: &mut Execution, outcome: &Outcome<'_>) {
+        self.names.ended(execution.statement(), outcome.sqlstate.is_none());
         self.report_completed(execution, outcome);
     }
 
     fn abandoned(&mut self, execution: Execution) {
+        self.names.ended(execution.statement(), false);
         self.report_abandoned(&execution);
+    }
+
+    fn name_taken(&mut self, name: &[u8]) {
+        self.names.taken(name);
     }
 
     fn transaction_ended(&mut self) {
         if std::mem::take(&mut self.changes_schema) {
             self.shard.schema_changed(self.facts.listener);
         }
+        self.names.transaction_ended();
         let forgotten = self.settings.transaction_ended(&mut self.context);
         self.forgot_settings(forgotten);
     }
@@ -392,7 +466,9 @@ impl Guard for SessionGuard {
     }
 
     fn plan_rows(&mut self, statement: &Self::Statement, part: u32, columns: &[Column]) -> RowPlan<Self::Plan> {
-        let (plan, stale) = statement.plan_rows(part, columns, self.catalogue_in_doubt());
+        let source = if statement.shows_another() { self.source(statement) } else { None };
+        let shown = source.as_ref().unwrap_or(statement);
+        let (plan, stale) = shown.plan_rows(part, columns, self.catalogue_in_doubt());
         self.catalogue_stale |= stale;
         plan
     }

@@ -11,6 +11,7 @@ mod auditlog;
 mod cancel;
 mod catalogues;
 mod clock;
+mod comparisons;
 mod driver;
 mod facts;
 mod figures;

@@ -46,6 +46,9 @@ pub(crate) const CATALOGUE_AGE_NS: u64 = 60_000_000_000;
 /// Sockets beyond the clients' limit that may be in set-up at once, to be told 53300 in proper form.
 pub(crate) const SETUPS_BEYOND_LIMIT: usize = 256;
 
+/// Users of whom one hour's comparisons with masked columns are counted; further ones have none.
+pub(crate) const COMPARING_USERS: usize = 100_000;
+
 const _: () = assert!(BACKLOG_LOW_BYTES < BACKLOG_HIGH_BYTES);
 const _: () = assert!(SETUP_BYTES > wire::limits::AUTH_BYTES + wire::limits::STARTUP_BYTES);
 const _: () = assert!(CACHED_STATEMENT_BYTES < VERDICT_CACHE_BYTES);

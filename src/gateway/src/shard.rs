@@ -18,6 +18,7 @@ use crate::auditlog::AuditLog;
 use crate::cancel::CancelRegistry;
 use crate::catalogues::Catalogues;
 use crate::clock::Clock;
+use crate::comparisons::Comparisons;
 use crate::relay::Relays;
 use crate::ring::{Ring, SocketId};
 use crate::setup::port::PortState;
@@ -64,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) listeners: Vec<ListenerShared>,
     /// Passwords and verifiers; replaced on reload.
     pub(crate) secrets: RwLock<Arc<Secrets>>,
+    /// What users have compared with masked columns; touched by such statements alone.
+    pub(crate) comparisons: Comparisons,
     /// Sessions in all.
     pub(crate) clients: AtomicUsize,
     /// Distinguishes this run's session ids from those of earlier runs.

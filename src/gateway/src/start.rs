@@ -24,6 +24,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::auditlog::AuditLog;
 use crate::cancel::CancelRegistry;
+use crate::comparisons::Comparisons;
 use crate::driver::Driver;
 use crate::ring::{HostProblem, Ring, RingConfig, RingError, check_host};
 use crate::shard::{ListenerShared, Shard, Shared};
@@ -255,6 +256,7 @@ fn shared(config: &Config, secrets: Secrets) -> Result<Shared, StartError> {
         cancels: CancelRegistry::default(),
         listeners,
         secrets: RwLock::new(Arc::new(secrets)),
+        comparisons: Comparisons::default(),
         clients: AtomicUsize::new(0),
         run: u32::try_from(run & u64::from(u32::MAX)).unwrap_or_default(),
     })

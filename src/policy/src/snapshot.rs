@@ -289,6 +289,12 @@ impl UserRules {
         rule_name(&self.config, rule)
     }
 
+    /// How many comparisons under `predicates = "equality"` a user has in an hour.
+    #[must_use]
+    pub fn comparisons_per_hour(&self) -> u32 {
+        self.config.policy.comparisons_per_hour
+    }
+
     /// What becomes of statements that the parser cannot read.
     #[must_use]
     pub fn unparsed(&self) -> Unparsed {
@@ -333,10 +339,10 @@ impl UserRules {
         !(self.denies.is_empty() && self.reported_denies.is_empty() && self.reported_masks.is_empty())
     }
 
-    /// Whether some column mask forbids comparisons.
+    /// Whether some column mask forbids or counts comparisons.
     #[must_use]
     pub fn denies_predicates(&self) -> bool {
-        self.column_masks.iter().any(|(_, mask)| mask.predicates == Predicates::Deny)
+        self.column_masks.iter().any(|(_, mask)| mask.predicates != Predicates::Allow)
     }
 
     /// The rule under which a value is masked whose origin cannot be told: the first column mask.

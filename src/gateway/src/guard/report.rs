@@ -25,6 +25,11 @@ pub(crate) struct Execution {
 }
 
 impl Execution {
+    /// What runs.
+    pub(super) fn statement(&self) -> &Rc<Statement> {
+        &self.statement
+    }
+
     /// A run that is sent to the server now.
     pub(super) fn new(
         statement: &Rc<Statement>,

@@ -11,8 +11,8 @@ use policy::mask::RowMask;
 use policy::rule::RuleId;
 use policy::snapshot::UserRules;
 use policy::statement::kind::{Kind, KindSet};
-use policy::statement::{Judgement, Read, Ruling};
-use wire::guard::{CopyPlan, CopyShape, Denial, RowPlan, StatementText, Verdict};
+use policy::statement::{Judgement, Naming, Read, Refusal, Ruling};
+use wire::guard::{Carrier, CopyPlan, CopyShape, Denial, RowPlan, StatementText, Verdict};
 use wire::limits::AUDIT_STATEMENT_BYTES;
 use wire::value::Column;
 
@@ -43,6 +43,8 @@ pub(crate) struct Statement {
     text: Box<[u8]>,
     total_bytes: usize,
     judgement: Judgement,
+    /// What each of its statements does with a name; empty where none does anything.
+    naming: Box<[Option<Naming>]>,
     verdict: Verdict,
     summary: Summary,
     base: Base,
@@ -60,12 +62,26 @@ impl Statement {
         Self {
             text: text.sql.into(),
             total_bytes: text.total_bytes,
+            naming: naming(&judgement),
             judgement,
             verdict,
             summary,
             base,
             plans: RefCell::new(Vec::new()),
         }
+    }
+
+    /// The same statement, refused for a reason that is not in it. Only the first bytes of its text are kept,
+    /// as for any other.
+    pub(super) fn refuse(&self, refusal: Refusal, base: Base) -> Self {
+        let judgement = Judgement { ruling: Ruling::Deny(refusal), ..self.judgement.clone() };
+        let text = StatementText {
+            sql: &self.text,
+            carrier: Carrier::Query,
+            total_bytes: self.total_bytes,
+            catalogue_possible: false,
+        };
+        Self::new(&text, judgement, base)
     }
 
     /// A statement that is refused without a look at it.
@@ -76,6 +92,7 @@ impl Statement {
         Self {
             text: text.sql.into(),
             total_bytes: text.total_bytes,
+            naming: Box::default(),
             judgement,
             verdict,
             summary,
@@ -165,6 +182,31 @@ impl Statement {
         u16::try_from(index + 1).map_or(true, |number| self.judgement.masked_parameters.contains(number))
     }
 
+    /// What its statements do with names of cursors and prepared statements; empty where nothing.
+    pub(super) fn naming(&self) -> &[Option<Naming>] {
+        &self.naming
+    }
+
+    /// Whether it shows the rows of another statement.
+    pub(super) fn shows_another(&self) -> bool {
+        self.naming.iter().any(|naming| matches!(naming, Some(Naming::Uses(_))))
+    }
+
+    /// Whether it may run code that is not seen.
+    pub(super) fn runs_code(&self) -> bool {
+        self.judgement.runs_code
+    }
+
+    /// Comparisons that each run of it costs.
+    pub(super) fn comparisons(&self) -> u32 {
+        self.judgement.comparisons
+    }
+
+    /// The catalogue that it was judged with.
+    pub(super) fn loaded(&self) -> Option<&Loaded> {
+        self.base.catalogue.as_ref()
+    }
+
     /// Whether any rule can concern its results.
     pub(super) fn wants_columns(&self) -> bool {
         self.judgement.wants_columns
@@ -224,6 +266,13 @@ impl Statement {
         };
         (plan, stale)
     }
+}
+
+fn naming(judgement: &Judgement) -> Box<[Option<Naming>]> {
+    if judgement.parts.iter().all(|part| part.naming.is_none()) {
+        return Box::default();
+    }
+    judgement.parts.iter().map(|part| part.naming.clone()).collect()
 }
 
 fn summarize(text: &StatementText<'_>, judgement: &Judgement, verdict: &Verdict, rules: &UserRules) -> Summary {

@@ -39,8 +39,8 @@ pub struct Sight {
     masked_columns: HashSet<Box<str>>,
     /// Names of masked columns that must not be compared.
     denied_columns: HashMap<Box<str>, RuleId>,
-    /// Rules whose columns must not be compared.
-    denying: HashSet<RuleId>,
+    /// Rules whose columns must not be compared freely.
+    denying: HashMap<RuleId, Predicates>,
 }
 
 /// Columns of the server's own relations that show stored values or statement texts.
@@ -76,7 +76,7 @@ impl Sight {
             reaching: HashMap::new(),
             masked_columns: HashSet::new(),
             denied_columns: HashMap::new(),
-            denying: HashSet::new(),
+            denying: HashMap::new(),
             relations,
         };
         sight.name(catalogue, rules);
@@ -85,8 +85,8 @@ impl Sight {
 
     /// Notes the names under which masked relations and columns go.
     fn name(&mut self, catalogue: &Catalogue, rules: &UserRules) {
-        self.denying =
-            rules.column_masks().filter(|(_, mask)| mask.predicates == Predicates::Deny).map(|entry| entry.0).collect();
+        let restricting = rules.column_masks().filter(|(_, mask)| mask.predicates != Predicates::Allow);
+        self.denying = restricting.map(|(rule, mask)| (rule, mask.predicates)).collect();
         for relation in catalogue.relations.values() {
             match relation.columns.last() {
                 Some(last) => drop(self.highest.insert(relation.oid, last.number)),
@@ -100,7 +100,7 @@ impl Sight {
                 *reaching = (*reaching).min(*rule);
                 let Some(column) = relation.column(*number) else { continue };
                 self.masked_columns.insert(column.name.clone());
-                if self.denying.contains(rule) {
+                if self.denying.contains_key(rule) {
                     self.denied_columns.insert(column.name.clone(), *rule);
                 }
             }
@@ -153,15 +153,19 @@ impl Sight {
         }
     }
 
-    /// The rule that forbids to compare a value that tells of these columns.
+    /// The rule that restricts comparisons of a value that tells of these columns; one that forbids them before
+    /// one that counts them.
     #[must_use]
-    pub fn denied_value(&self, flow: &Flow) -> Option<RuleId> {
-        let denied = |origin: &Origin| {
-            let masks = self.relations.get(&origin.relation)?;
-            let mut rules = masks.iter().filter(|(number, _)| origin.column == 0 || **number == origin.column);
-            rules.find(|(_, mask)| self.denying.contains(&mask.0)).map(|(_, mask)| mask.0)
+    pub fn restricted_value(&self, flow: &Flow) -> Option<(RuleId, Predicates)> {
+        let of_origin = |origin: &Origin| {
+            let masks = self.relations.get(&origin.relation);
+            let masks = masks.into_iter().flatten();
+            let column = origin.column;
+            masks.filter(move |(number, _)| column == 0 || **number == column).map(|(_, mask)| mask.0)
         };
-        flow.origins().iter().filter_map(denied).min()
+        let rules = flow.origins().iter().flat_map(of_origin);
+        let restricted = rules.filter_map(|rule| Some((rule, *self.denying.get(&rule)?)));
+        restricted.min_by_key(|(rule, predicates)| (*predicates == Predicates::Equality, *rule))
     }
 
     /// The rule that masks some column of a relation of this name, in whatever schema.

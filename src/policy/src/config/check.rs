@@ -100,7 +100,7 @@ fn rules(draft: &Draft, problems: &Problems) {
     for (rule, marks) in &draft.masks {
         scope(&rule.scope, marks);
         never::mask(rule, marks, problems);
-        if rule.predicates == Predicates::Deny && !rule.detect.is_empty() {
+        if rule.predicates != Predicates::Allow && !rule.detect.is_empty() {
             let message = "is for column masks; a detector only sees results, not what a statement compares";
             report(problems, marks, "predicates", message);
         }

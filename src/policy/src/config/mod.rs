@@ -116,6 +116,9 @@ pub enum OnFailure {
 /// `[policy]`: what holds for all rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicySettings {
+    /// `comparisons_per_hour`: how often one user of one listener may compare columns whose masks have
+    /// `predicates = "equality"`, in each hour of the clock. Default 100.
+    pub comparisons_per_hour: u32,
     /// `hash_key`: the key of the mask method `hash`. Required where a mask has it.
     pub hash_key: Option<Secret>,
     /// `unparsed`: what becomes of a statement that the parser cannot read. Default `"auto"`.
@@ -395,8 +398,11 @@ pub struct LiteralsFile {
 pub enum Predicates {
     /// They may: what matches can be told from the rows that come.
     Allow,
-    /// A statement that names the column outside a plain list of columns to show is refused.
+    /// A statement that compares the column, or computes with it, is refused.
     Deny,
+    /// As `Deny`, but the column itself may be compared for equality with literals and bind parameters, so
+    /// often in an hour as `comparisons_per_hour` says.
+    Equality,
 }
 
 #[cfg(test)]

@@ -155,8 +155,15 @@ fn audit(section: Option<&Section<'_>>) -> Audit {
 }
 
 fn policy(section: Option<&Section<'_>>) -> PolicySettings {
-    let mut settings = PolicySettings { hash_key: None, unparsed: Unparsed::Auto, allow_under_masks: KindSet::EMPTY };
+    let mut settings = PolicySettings {
+        comparisons_per_hour: 100,
+        hash_key: None,
+        unparsed: Unparsed::Auto,
+        allow_under_masks: KindSet::EMPTY,
+    };
     let Some(section) = section else { return settings };
+    settings.comparisons_per_hour =
+        section.or("comparisons_per_hour", settings.comparisons_per_hour, |entry| entry.number(0..=1_000_000));
     settings.hash_key = section.entry("hash_key").and_then(|entry| secret(&entry));
     settings.unparsed = section.or("unparsed", settings.unparsed, |entry| {
         entry.one_of(&[("allow", Unparsed::Allow), ("auto", Unparsed::Auto), ("refuse", Unparsed::Refuse)])
@@ -304,7 +311,7 @@ fn mask(section: &Section<'_>) -> Option<Mask> {
     let literals_file = own_detectors(section, &mut detect);
     let method = section.or("method", Method::Redact, |entry| entry.parsed(str::parse));
     let predicates = section.or("predicates", Predicates::Allow, |entry| {
-        entry.one_of(&[("allow", Predicates::Allow), ("deny", Predicates::Deny)])
+        entry.one_of(&[("allow", Predicates::Allow), ("deny", Predicates::Deny), ("equality", Predicates::Equality)])
     });
     for (key, list_is_empty) in [("columns", columns.is_empty()), ("detect", detect.is_empty())] {
         let entry = section.entry(key);

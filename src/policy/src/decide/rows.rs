@@ -106,7 +106,9 @@ impl Planner<'_> {
     /// it gives and the lineage does not have means that a name was taken for another.
     fn shown(&self, columns: &[Column]) -> Option<Vec<Output>> {
         let (catalogue, part) = (self.catalogue?, self.part?);
-        let queries = KindSet::of(Kind::SELECT).union(kind::write());
+        // DECLARE and PREPARE show no rows themselves: FETCH and EXECUTE ask here for theirs.
+        let carriers = KindSet::of(Kind::DECLARE).union(KindSet::of(Kind::PREPARE));
+        let queries = KindSet::of(Kind::SELECT).union(kind::write()).union(carriers);
         let lineage = part.lineage.as_ref().filter(|_| KindSet::of(part.kind).within(queries))?;
         let shown = lineage.aligned(columns.len())?;
         let agrees = |(column, output): (&Column, &Output)| match column.origin {

@@ -88,6 +88,8 @@ fn origin_decides_and_computed_values_of_masked_ones_are_masked_whole() {
         ("SHOW server_version", &[None], "."),
         ("FETCH ALL FROM c", &[Some((ORDERS, 3)), None], "RR"),
         ("EXECUTE p", &[Some((CUSTOMERS, 3))], "K"),
+        ("DECLARE c CURSOR FOR SELECT id, upper(name), upper(card), card FROM customers", &[None; 4], "..RK"),
+        ("PREPARE p AS SELECT count(*), max(card) FROM customers", &[None, None], ".R"),
     ] {
         assert_eq!(rows(&rules, text, origins, Some(&shop)), (expected.to_owned(), false), "{text}");
     }

@@ -12,8 +12,8 @@ use super::tokens::Tokens;
 use super::tree::{self, Facts, Name};
 use super::verdict::{self, Case};
 use super::{
-    ClientEncoding, Judgement, MaskedParameters, Part, Reach, Read, Refusal, Ruling, SqlContext, classes, lineage,
-    matching, opaque, parameters, projection, settings,
+    ClientEncoding, Judgement, MaskedParameters, Part, Reach, Read, Refusal, Ruling, SqlContext, classes, later,
+    lineage, matching, opaque, parameters, projection, settings,
 };
 use crate::catalogue::{Catalogue, ColumnMask, FunctionKind, Relation, Sight};
 use crate::config::{Deny, Unparsed};
@@ -66,6 +66,7 @@ pub fn judge_unread(rules: &UserRules, reason: &'static str, bytes: usize) -> Ju
         read: Read::Unread(reason),
         projection: None,
         lineage: None,
+        naming: None,
         set_operation: false,
         copy: None,
         single_table: None,
@@ -81,6 +82,8 @@ pub fn judge_unread(rules: &UserRules, reason: &'static str, bytes: usize) -> Ju
         ruling: if refused { Ruling::Deny(verdict::unparsed(reason)) } else { Ruling::Allow },
         reported: Box::default(),
         reach: if masks { Reach::Unknown } else { Reach::No },
+        comparisons: 0,
+        runs_code: true,
         quotes: masks,
         masked_parameters: if masks { MaskedParameters::All } else { MaskedParameters::These(Box::default()) },
         catalogue_wanted: false,
@@ -172,6 +175,7 @@ struct Opened {
     refusal: Option<Refusal>,
     reported: Vec<RuleId>,
     follows_code: bool,
+    comparisons: u32,
 }
 
 impl Reader<'_, '_, '_> {
@@ -182,6 +186,8 @@ impl Reader<'_, '_, '_> {
             ruling: Ruling::Allow,
             reported: Box::default(),
             reach: Reach::No,
+            comparisons: 0,
+            runs_code: false,
             quotes: false,
             masked_parameters: MaskedParameters::These(Box::default()),
             catalogue_wanted: false,
@@ -202,6 +208,8 @@ impl Reader<'_, '_, '_> {
             judgement.quotes |= self.quotes(&opened);
             reported.extend(opened.reported);
             judgement.follows_code |= opened.follows_code;
+            judgement.runs_code |= self.runs_code(&opened.part);
+            judgement.comparisons = judgement.comparisons.saturating_add(opened.comparisons);
             if let (Ruling::Allow, Some(refusal)) = (&judgement.ruling, opened.refusal) {
                 judgement.ruling = Ruling::Deny(refusal);
             }
@@ -254,6 +262,7 @@ impl Reader<'_, '_, '_> {
             && called.iter().any(|name| kind_of(name) == FunctionKind::Unknown && !reach::is_grammar(&name.name));
         let follows_code = unheard_of || called.iter().any(|name| kind_of(name) == FunctionKind::User);
         let wanted = wanted || (unheard_of && self.map.rules.judges_statements());
+        let comparisons = verdict::comparisons(&case);
         let parameters = self.parameters(statement.as_ref(), facts.as_ref(), reach);
         let has_where = !verdict::missing_where(&case);
         let (relations, functions, projection, set_operation) = match facts {
@@ -262,8 +271,9 @@ impl Reader<'_, '_, '_> {
             }
             None => (Vec::new(), Vec::new(), None, false),
         };
+        let kind = carried.leading.unwrap_or(Kind::UNKNOWN);
         let part = Part {
-            kind: carried.leading.unwrap_or(Kind::UNKNOWN),
+            kind,
             kinds: carried.kinds,
             range: tokens.bytes(&range),
             relations: relations.into(),
@@ -272,11 +282,12 @@ impl Reader<'_, '_, '_> {
             read,
             projection: projection.map(Into::into),
             lineage: lineage.map(Box::new),
+            naming: later::naming(tokens, &range, kind),
             set_operation,
             copy: carried.copy,
             single_table: statement.as_ref().and_then(projection::single_table),
         };
-        Opened { part, reach, wanted, parameters, refusal, reported, follows_code }
+        Opened { part, reach, wanted, parameters, refusal, reported, follows_code, comparisons }
     }
 
     /// Which stored columns flow where, once masked ones are in reach.
@@ -289,6 +300,18 @@ impl Reader<'_, '_, '_> {
         let (catalogue, _) = self.map.catalogue.filter(|_| reach != Reach::No && read == Read::Tree)?;
         let path = self.context.search_path.as_deref();
         lineage::of(statement?, lineage::Lookup { catalogue, path, view: None })
+    }
+
+    /// Whether a statement may run code that is not seen.
+    fn runs_code(&self, part: &Part) -> bool {
+        let built_in = |name: &str| match self.catalogue.map(|catalogue| catalogue.function(name)) {
+            Some(FunctionKind::BuiltIn) => true,
+            Some(FunctionKind::Unknown) | None => reach::is_grammar(name),
+            Some(FunctionKind::User) => false,
+        };
+        !matches!(part.read, Read::Command | Read::Tree)
+            || part.kinds.meets(KindSet::of(Kind::CALL).union(KindSet::of(Kind::DO)))
+            || part.functions.iter().any(|function| !built_in(&function.name))
     }
 
     /// Whether an error of a statement may quote masked data. A query that computes nothing from it cannot,

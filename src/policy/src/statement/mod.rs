@@ -14,6 +14,7 @@ pub mod copy;
 mod detecting;
 mod judge;
 pub mod kind;
+mod later;
 pub mod lineage;
 mod matching;
 mod opaque;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use wire::guard::Denial;
 
 pub use judge::{judge, judge_function_call, judge_unread};
+pub use later::{Named, Naming};
 pub use projection::Item;
 pub use tree::{Name, RelationUse};
 
@@ -159,6 +161,8 @@ pub struct Part {
     pub lineage: Option<Box<Lineage>>,
     /// Whether UNION, INTERSECT or EXCEPT stands in it: then an origin may be that of one branch only.
     pub set_operation: bool,
+    /// The cursor or prepared statement that it makes, uses or gives up.
+    pub naming: Option<Naming>,
     /// What a COPY copies.
     pub copy: Option<Copy>,
     /// The one table that its outermost query reads, where it reads just one, by name.
@@ -209,6 +213,10 @@ pub struct Judgement {
     pub reported: Box<[RuleId]>,
     /// Whether it can get at data that is masked for the user.
     pub reach: Reach,
+    /// How many constants it compares with columns under `predicates = "equality"`; each execution counts.
+    pub comparisons: u32,
+    /// Whether it may run code that is not seen: a function of the users, DO, CALL, what is not read.
+    pub runs_code: bool,
     /// Whether an error of it may quote masked data.
     pub quotes: bool,
     /// Parameters that the audit must not show.

@@ -1,4 +1,4 @@
-//! `predicates = "deny"`: whether a statement uses a masked column for anything but showing it.
+//! `predicates = "deny"` and `"equality"`: whether a statement uses a masked column for anything but showing it.
 //!
 //! Where the statement's values are followed, by what each comparison looks at: [`compared`]. Where not, by
 //! names: each name of such a column among the tokens must be one of the outermost list of columns to
@@ -16,17 +16,32 @@ use crate::catalogue::Sight;
 use crate::config::Predicates;
 use crate::rule::RuleId;
 
-/// The rule that a statement breaks whose values are followed.
-pub(super) fn compared(map: Map<'_>, sight: &Sight, lineage: &Lineage) -> Option<RuleId> {
+/// How many constants a statement whose values are followed compares with columns under `equality`.
+///
+/// # Errors
+/// The rule that a comparison breaks: any under `deny`; under `equality` any but that of a column with
+/// constants, and all where `counts` says that they cannot be counted.
+pub(super) fn compared(map: Map<'_>, sight: &Sight, lineage: &Lineage, counts: bool) -> Result<u32, RuleId> {
     if !map.rules.denies_predicates() {
-        return None;
+        return Ok(0);
     }
-    let any_rule = map.rules.column_masks().find(|(_, mask)| mask.predicates == Predicates::Deny).map(|entry| entry.0);
-    lineage
-        .uses
-        .iter()
-        .filter_map(|used| sight.denied_value(&used.flow).or_else(|| any_rule.filter(|_| used.flow.is_unread())))
-        .min()
+    let any_rule = any_rule(map);
+    let mut comparisons = 0_u32;
+    for used in &lineage.uses {
+        match sight.restricted_value(&used.flow) {
+            Some((_, Predicates::Equality)) if counts && used.equalities > 0 && !used.flow.is_unread() => {
+                comparisons = comparisons.saturating_add(used.equalities);
+            }
+            Some((rule, _)) => return Err(rule),
+            None => any_rule.filter(|_| used.flow.is_unread()).map_or(Ok(()), Err)?,
+        }
+    }
+    Ok(comparisons)
+}
+
+/// The first rule that restricts comparisons.
+fn any_rule(map: Map<'_>) -> Option<RuleId> {
+    map.rules.column_masks().find(|(_, mask)| mask.predicates != Predicates::Allow).map(|entry| entry.0)
 }
 
 /// The rule that a statement with a tree breaks.
@@ -38,7 +53,7 @@ pub(super) fn broken(map: Map<'_>, tokens: Tokens<'_, '_>, range: Range<usize>, 
         Some((_, sight)) => sight.denied_column(name),
         None => by_pattern(map, name),
     };
-    let any_rule = map.rules.column_masks().find(|(_, mask)| mask.predicates == Predicates::Deny).map(|entry| entry.0);
+    let any_rule = any_rule(map);
     let items = facts.projection.as_deref().unwrap_or_default();
     let shown = |wanted: &str| {
         items.iter().filter(|item| matches!(item, Item::Column { name, .. } if **name == *wanted)).count()
@@ -70,7 +85,7 @@ pub(super) fn broken(map: Map<'_>, tokens: Tokens<'_, '_>, range: Range<usize>, 
 }
 
 fn by_pattern(map: Map<'_>, name: &str) -> Option<RuleId> {
-    let mut masks = map.rules.column_masks().filter(|(_, mask)| mask.predicates == Predicates::Deny);
+    let mut masks = map.rules.column_masks().filter(|(_, mask)| mask.predicates != Predicates::Allow);
     masks.find(|(_, mask)| mask.columns.iter().any(|pattern| pattern.column() == Some(name))).map(|entry| entry.0)
 }
 

@@ -391,6 +391,42 @@ fn predicates_on_a_masked_column_are_refused_when_told_to() {
 }
 
 #[test]
+fn comparisons_for_equality_are_counted_and_others_refused() {
+    let (rules, shop) = (rules(&format!("{CARD}predicates = \"equality\"\n")), shop());
+    for (text, count) in [
+        ("SELECT id FROM customers WHERE card = $1", 1),
+        ("SELECT id FROM customers WHERE id = 1 AND (card = 'x' OR card IN ('a', 'b'::text))", 3),
+        ("SELECT o.id FROM orders o JOIN customers c ON o.customer = c.id AND c.card = $1", 1),
+        ("SELECT id FROM v_plain WHERE $1 = shown", 1),
+        ("DELETE FROM customers WHERE card = $1", 1),
+        ("EXPLAIN SELECT id FROM customers WHERE card = 'x'", 1),
+        ("SELECT 1 FROM customers WHERE id = $1; SELECT 1 FROM customers WHERE card = $1", 1),
+        ("SELECT name, card FROM customers WHERE name LIKE 'a%' ORDER BY name", 0),
+    ] {
+        let judgement = judged(&rules, text, Some(&shop));
+        assert_eq!((denial(&judgement), judgement.comparisons), (None, count), "{text}");
+    }
+    for text in [
+        "SELECT id FROM customers WHERE card LIKE '4%'",
+        "SELECT id FROM customers WHERE card > $1",
+        "SELECT id FROM customers WHERE lower(card) = $1",
+        "SELECT id FROM customers WHERE card <> $1",
+        "SELECT id FROM customers WHERE card = ANY ($1)",
+        "SELECT id FROM customers WHERE card = name",
+        "SELECT id FROM customers WHERE card = (SELECT 'x')",
+        "SELECT id FROM customers WHERE customers = $1",
+        "SELECT id FROM customers ORDER BY card",
+        "SELECT CASE WHEN card = 'x' THEN 1 END FROM customers",
+        "SELECT card = 'x' FROM customers",
+        "SELECT count(*) FILTER (WHERE card = 'x') FROM customers",
+        "PREPARE p AS SELECT id FROM customers WHERE card = $1",
+        "SELECT id FROM customers c JOIN orders o ON c.card = o.total",
+    ] {
+        assert_eq!(denial(&judged(&rules, text, Some(&shop))), Some("predicate on masked data"), "{text}");
+    }
+}
+
+#[test]
 fn parameters_that_meet_a_masked_column_are_hidden() {
     let (rules, shop) = (rules(CARD), shop());
     let these = |numbers: &[u16]| MaskedParameters::These(numbers.into());

@@ -195,12 +195,24 @@ fn masked(case: &Case<'_, '_, '_>) -> Option<Refusal> {
         ));
     }
     let broken = match followed(case) {
-        Some(followed) => predicates::compared(case.map, followed.sight, followed.lineage),
+        Some(followed) => compared(case, &followed).err(),
         None => predicates::broken(case.map, case.tokens, case.range.clone(), case.facts?),
     }?;
     let what = "it compares or computes with a masked column";
     let hint = "name the masked column only in the list of columns to show";
     Some(protects(broken, rules.rule_name(broken), "predicate on masked data", what, hint))
+}
+
+/// How many constants it compares with columns that allow so many in an hour.
+pub(super) fn comparisons(case: &Case<'_, '_, '_>) -> u32 {
+    followed(case).and_then(|followed| compared(case, &followed).ok()).unwrap_or(0)
+}
+
+/// The comparisons to be counted, or the rule that refuses one.
+fn compared(case: &Case<'_, '_, '_>, followed: &Followed<'_>) -> Result<u32, RuleId> {
+    // Each run of a statement counts, and the runs of one that is prepared in SQL are not seen as such.
+    let counts = case.carried.leading != Some(Kind::PREPARE);
+    predicates::compared(case.map, followed.sight, followed.lineage, counts)
 }
 
 /// A statement whose values are followed.

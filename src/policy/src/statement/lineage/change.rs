@@ -8,7 +8,7 @@ use sqlparser::ast::{
 
 use super::flow::{Column, Flow, Origin, Value};
 use super::scope::{Level, Scope, Shape, Source};
-use super::{How, Place, Resolver, Use};
+use super::{How, Place, Resolver};
 
 impl<'a> Resolver<'a> {
     /// The columns that a statement gives; `None` for one that is no query and changes no rows.
@@ -53,7 +53,8 @@ impl<'a> Resolver<'a> {
                 if let Some(ConflictTarget::Columns(columns)) = &conflict.conflict_target {
                     for column in columns {
                         let value = scope.inside(&level).column(&column.value).unwrap_or_else(Value::unknown);
-                        self.conflicts(value, insert);
+                        // As many comparisons as rows come, which nobody has counted.
+                        self.uses(value.flow, How::Conflict);
                     }
                 }
                 if let OnConflictAction::DoUpdate(update) = &conflict.action {
@@ -72,22 +73,6 @@ impl<'a> Resolver<'a> {
             None => {}
         }
         self.returning(insert.returning.as_deref(), &target, Level::single(target.clone()), scope)
-    }
-
-    /// A column of which ON CONFLICT looks whether it holds a value: one comparison for each row that comes.
-    fn conflicts(&mut self, value: Value, insert: &'a Insert) {
-        if value.flow.is_nothing() {
-            return;
-        }
-        let rows = insert.source.as_deref().and_then(|query| match &*query.body {
-            sqlparser::ast::SetExpr::Values(values) => u32::try_from(values.rows.len()).ok(),
-            _ => None,
-        });
-        self.uses.push(Use {
-            flow: value.flow,
-            how: How::Conflict,
-            equalities: rows.filter(|rows| *rows == 1).unwrap_or(0),
-        });
     }
 
     fn update(&mut self, update: &'a Update, scope: &Scope<'_, 'a>) -> Vec<Column<'a>> {

@@ -400,7 +400,7 @@ fn every_place_that_compares_is_a_use() {
             ("SELECT id FROM customers c WHERE c::text LIKE '%4%'", "Where(c.*)"),
             (
                 "INSERT INTO customers (id, card) VALUES (1, 'x') ON CONFLICT (card) DO UPDATE SET name = 'x' WHERE customers.card > 'x'",
-                "Conflict(c.card)=1 Conflict(c.card)",
+                "Conflict(c.card) Conflict(c.card)",
             ),
             ("DELETE FROM customers WHERE card = '4'", "Where(c.card)=1"),
             (
