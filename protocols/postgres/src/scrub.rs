@@ -2,12 +2,13 @@
 //!
 //! Errors quote values: "Key (email)=(a@b.c) already exists", "invalid input syntax for type integer:
 //! \"4111…\"", whatever RAISE says. A scrubbed one keeps severity, SQLSTATE, names of objects and the
-//! place in the server's source; every field that can hold a value goes. It may assume nothing of the
+//! place in the server's source, and of the detail of a broken key its shape, "Key (email)=(...) already
+//! exists.", which programs look for; every other field that can hold a value goes. It may assume nothing of the
 //! body; it must never pass a field it does not know.
 //!
 //! Source: PostgreSQL manual, "Error and Notice Message Fields".
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
 use crate::frame;
 
@@ -93,6 +94,15 @@ pub(crate) fn scrubbed(out: &mut Vec<u8>, kind: u8, body: &[u8]) {
                     told = true;
                     message(out, sqlstate);
                 }
+                b'D' => {
+                    if let Some((columns, end)) = key(text) {
+                        out.extend_from_slice(b"DKey (");
+                        out.extend_from_slice(columns);
+                        out.extend_from_slice(b")=(...");
+                        out.extend_from_slice(end);
+                        out.push(0);
+                    }
+                }
                 _ => {}
             }
         }
@@ -101,6 +111,23 @@ pub(crate) fn scrubbed(out: &mut Vec<u8>, kind: u8, body: &[u8]) {
         }
         out.push(0);
     });
+}
+
+/// The columns and the end of a detail that says which key was broken: of "Key (a, b)=(1, 2) already exists."
+/// "a, b" and ") already exists.". The values in between may hold anything, these words too, so the end is
+/// looked for from behind. Details in another language are not read.
+fn key(detail: &[u8]) -> Option<(&[u8], &[u8])> {
+    let rest = detail.strip_prefix(b"Key (")?;
+    let middle = memmem::find(rest, b")=(")?;
+    let (columns, values) = (rest.get(..middle)?, rest.get(middle + 3..)?);
+    if values.ends_with(b") already exists.") {
+        return Some((columns, b") already exists."));
+    }
+    // What follows is the name of a table in quotes.
+    let ends = [&b") is not present in table \""[..], b") is still referenced from table \""];
+    let end = ends.iter().filter_map(|end| memmem::rfind(values, end)).max()?;
+    let end = values.get(end..)?;
+    (end.ends_with(b"\".") && end.iter().filter(|byte| **byte == b'"').count() == 2).then_some((columns, end))
 }
 
 fn message(out: &mut Vec<u8>, sqlstate: [u8; 5]) {
@@ -148,6 +175,33 @@ HSECRET\0WSECRET\0qSECRET\0p3\0P4\0spublic\0tt\0cc\0dtext\0nt_pkey\0Fnbt.c\0L12\
         }
         let header = Header::peek(&out).unwrap().unwrap();
         assert_eq!(header.total(), out.len());
+    }
+
+    #[test]
+    fn the_detail_of_a_broken_key_keeps_its_shape() {
+        for (detail, expected) in [
+            ("Key (a)=(SECRET) already exists.", Some("Key (a)=(...) already exists.")),
+            ("Key (a, lower(b))=(1, SECRET) already exists.", Some("Key (a, lower(b))=(...) already exists.")),
+            ("Key (a)=(SECRET)=(SECRET) already exists.", Some("Key (a)=(...) already exists.")),
+            ("Key (a)=(SECRET) is not present in table \"t\".", Some("Key (a)=(...) is not present in table \"t\".")),
+            (
+                "Key (a)=(x) is still referenced from table \"SECRET\".) is still referenced from table \"t\".",
+                Some("Key (a)=(...) is still referenced from table \"t\"."),
+            ),
+            ("Key (a)=(SECRET) is not present in table \"SECRET\"SECRET\".", None),
+            ("Key (a)=(SECRET) conflicts with existing key (a)=(SECRET).", None),
+            ("Key (a)=(SECRET already exists. SECRET", None),
+            ("Failing row contains (1, SECRET).", None),
+            ("SECRET Key (a)=(1) already exists.", None),
+        ] {
+            let body = format!("C23505\0Mx\0D{detail}\0\0");
+            let mut out = Vec::new();
+            scrubbed(&mut out, b'E', body.as_bytes());
+            let text = String::from_utf8_lossy(&out).into_owned();
+            assert!(!text.contains("SECRET"), "{text:?}");
+            assert_eq!(text.contains("\0DKey"), expected.is_some(), "{text:?}");
+            assert!(expected.is_none_or(|expected| text.contains(&format!("\0D{expected}\0"))), "{text:?}");
+        }
     }
 
     #[test]
