@@ -196,7 +196,7 @@ impl Planner<'_> {
         match part.kind {
             // The server's own words about a plan, unless a function of the users was run to make it.
             Kind::EXPLAIN => self.judgement.reach != Reach::Unknown,
-            Kind::SHOW => true,
+            Kind::SHOW => self.judgement.reach != Reach::Unknown,
             _ => {
                 let Some(items) = &part.projection else { return false };
                 let plain = items.len() == count && !items.iter().any(|item| matches!(item, Item::Wildcard { .. }));

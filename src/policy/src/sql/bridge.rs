@@ -6,10 +6,11 @@
 //! that it is, and ONLY before a table is left out: the parser takes it for the table's name.
 
 use sqlparser::ast::DollarQuotedString;
-use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::dialect::{MySqlDialect, PostgreSqlDialect};
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Span, Token as ParserToken, TokenWithSpan};
 
+use super::Dialect;
 use super::lexer::{Kind, Lexed, Token};
 use super::silent;
 
@@ -30,8 +31,11 @@ pub(crate) fn parse(lexed: &Lexed<'_>, range: core::ops::Range<usize>) -> Option
         return None;
     }
     let tokens = convert(lexed, range)?;
-    let dialect = PostgreSqlDialect {};
-    let mut parser = Parser::new(&dialect).with_recursion_limit(RECURSION).with_tokens_with_locations(tokens);
+    let dialect: &dyn sqlparser::dialect::Dialect = match lexed.options().dialect {
+        Dialect::MySql(_) => &MySqlDialect {},
+        Dialect::Postgres | Dialect::Unknown => &PostgreSqlDialect {},
+    };
+    let mut parser = Parser::new(dialect).with_recursion_limit(RECURSION).with_tokens_with_locations(tokens);
     let statement = parser.parse_statement().ok()?;
     (parser.peek_token_ref().token == ParserToken::EOF).then_some(statement)
 }
@@ -245,14 +249,18 @@ fn parser_token(lexed: &Lexed<'_>, index: usize) -> Option<Option<ParserToken>> 
         Kind::Bits => ParserToken::HexStringLiteral(String::from_utf8_lossy(lexed.raw(token)).into_owned()),
         Kind::Number => ParserToken::Number(String::from_utf8_lossy(lexed.raw(token)).into_owned(), false),
         Kind::Parameter => ParserToken::Placeholder(String::from_utf8_lossy(lexed.raw(token)).into_owned()),
-        Kind::Sign => sign(lexed.raw(token)),
+        Kind::Sign => sign(lexed.raw(token), matches!(lexed.options().dialect, Dialect::MySql(_))),
         Kind::Uescape => return Some(None),
     };
     Some(Some(converted))
 }
 
-fn sign(raw: &[u8]) -> ParserToken {
+fn sign(raw: &[u8], mysql: bool) -> ParserToken {
     match raw {
+        b"&&" if mysql => ParserToken::make_word("and", None),
+        b"||" if mysql => ParserToken::make_word("or", None),
+        b"<=>" if mysql => ParserToken::Spaceship,
+        b"!" if mysql => ParserToken::ExclamationMark,
         b"," => ParserToken::Comma,
         b"(" => ParserToken::LParen,
         b")" => ParserToken::RParen,

@@ -1,4 +1,5 @@
-//! PostgreSQL's lexical structure, read by our own lexer, and the bridge from there to the parser.
+//! The lexical structure of PostgreSQL's, MySQL's and MariaDB's SQL, read by our own lexers, and the bridge from
+//! there to the parser.
 //!
 //! [`lexer`] alone decides what a token is. The SQL parser is given our tokens and never reads the text
 //! itself, so that a comment, a quote or an escape which the parser's own tokenizer reads differently from
@@ -8,3 +9,16 @@ pub(crate) mod bridge;
 pub(crate) mod escape;
 pub mod lexer;
 mod silent;
+pub mod mysql;
+
+/// Whose SQL a text is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// MySQL's or MariaDB's.
+    MySql(mysql::MySql),
+    /// PostgreSQL's.
+    #[default]
+    Postgres,
+    /// A server that did not say what it is: nothing of its texts is read.
+    Unknown,
+}

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use super::copy::{self, Copy};
 use super::kind::{self, Kind, KindSet};
+use super::mysql;
 use super::tokens::Tokens;
+use crate::sql::Dialect;
 use crate::sql::lexer::{Kind as TokenKind, LexOptions, Lexed};
 
 /// What one statement does, as far as keywords tell.
@@ -28,6 +30,8 @@ pub(super) struct Carried {
     pub(super) opaque: Option<&'static str>,
     /// Code in strings of it: text of DO blocks and function bodies.
     pub(super) bodies: Vec<Arc<str>>,
+    /// Whether it shows what comes from other places than the relations that it names.
+    pub(super) side_door: bool,
     /// Whether it names relations only to define something that other statements run later.
     pub(super) defines: bool,
 }
@@ -56,8 +60,12 @@ fn command(tokens: Tokens<'_, '_>, range: Range<usize>, levels: usize, carried: 
     }
     let end = range.end;
     let is_query = [Kind::SELECT, Kind::INSERT, Kind::UPDATE, Kind::DELETE, Kind::MERGE].contains(&kind);
+    let is_mysql = matches!(tokens.lexed.options().dialect, Dialect::MySql(_));
     if is_query {
         carried.kinds = carried.kinds.union(query_kinds(tokens, range.clone(), kind));
+        if is_mysql {
+            mysql::refine(tokens, range.clone(), kind, carried);
+        }
         carried.query = Some(range);
         return;
     }
@@ -105,6 +113,9 @@ fn command(tokens: Tokens<'_, '_>, range: Range<usize>, levels: usize, carried: 
         }
         Kind::VACUUM if tokens.find_word_any(behind..end, "analyze").is_some() => carried.kinds.insert(Kind::ANALYZE),
         _ => {}
+    }
+    if is_mysql {
+        mysql::refine(tokens, start..end, kind, carried);
     }
 }
 
@@ -298,6 +309,9 @@ pub(super) fn keywords(tokens: Tokens<'_, '_>, range: Range<usize>) -> KindSet {
 ///
 /// COPY comes as [`Kind::COPY_TO`], EXPLAIN without a look at its options.
 fn leading(tokens: Tokens<'_, '_>, range: Range<usize>) -> Option<(Kind, usize)> {
+    if let Dialect::MySql(_) = tokens.lexed.options().dialect {
+        return mysql::leading(tokens, range);
+    }
     let mut at = range.start;
     while at < range.end && tokens.is_sign(at, "(") {
         at += 1;

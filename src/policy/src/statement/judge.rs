@@ -19,8 +19,8 @@ use crate::catalogue::{Catalogue, ColumnMask, FunctionKind, Relation, Sight};
 use crate::config::{Deny, Unparsed};
 use crate::rule::RuleId;
 use crate::snapshot::UserRules;
-use crate::sql::bridge;
 use crate::sql::lexer::{LexOptions, Lexed};
+use crate::sql::{Dialect, bridge};
 
 /// Judges a text for the rules of a user.
 ///
@@ -33,7 +33,8 @@ pub fn judge(rules: &UserRules, text: &[u8], context: &SqlContext, catalogue: Op
         let reason = "its encoding lets characters hide quotes";
         return judge_unread(rules, reason, text.len());
     }
-    let options = LexOptions { standard_conforming_strings: context.standard_conforming_strings };
+    let standard_conforming_strings = context.standard_conforming_strings;
+    let options = LexOptions { standard_conforming_strings, dialect: context.dialect };
     let lexed = match Lexed::new(text, options) {
         Ok(lexed) => lexed,
         Err(error) => return judge_unread(rules, error.what, text.len()),
@@ -149,10 +150,11 @@ pub fn judge_function_call(rules: &UserRules, function: u32) -> Judgement {
 /// Whether the text has other tokens under the other setting of `standard_conforming_strings`, and would be
 /// read by a server under both. A statement on its way ahead of this one may change the setting unseen.
 fn ambiguous(text: &[u8], lexed: &Lexed<'_>) -> bool {
-    if memchr::memchr(b'\\', text).is_none() {
+    let options = lexed.options();
+    if memchr::memchr(b'\\', text).is_none() || options.dialect != Dialect::Postgres {
         return false;
     }
-    let other = LexOptions { standard_conforming_strings: !lexed.options().standard_conforming_strings };
+    let other = LexOptions { standard_conforming_strings: !options.standard_conforming_strings, ..options };
     Lexed::new(text, other).is_ok_and(|other| other.tokens() != lexed.tokens())
 }
 
@@ -463,7 +465,7 @@ impl Reader<'_, '_, '_> {
         }
         let later = [Kind::FETCH, Kind::EXECUTE, Kind::CALL].iter().any(|kind| carried.kinds.meets(KindSet::of(*kind)));
         let unread = matches!(read, Read::Unread(_) | Read::Opaque(_));
-        if later || unread {
+        if later || unread || carried.side_door {
             found = stronger(found, Reach::Unknown);
         }
         let mut wanted = false;

@@ -17,6 +17,7 @@ pub mod kind;
 mod later;
 pub mod lineage;
 mod matching;
+mod mysql;
 mod opaque;
 mod parameters;
 mod predicates;
@@ -39,6 +40,7 @@ pub use projection::Item;
 pub use tree::{Name, RelationUse};
 
 use crate::rule::RuleId;
+use crate::sql::Dialect;
 use copy::Copy;
 use kind::{Kind, KindSet};
 use lineage::Lineage;
@@ -48,6 +50,8 @@ use lineage::Lineage;
 pub struct SqlContext {
     /// The session's `standard_conforming_strings`, as the server reported it.
     pub standard_conforming_strings: bool,
+    /// Whose SQL the session speaks; MySQL's settings are in it.
+    pub dialect: Dialect,
     /// The session's `client_encoding`, as the server reported it.
     pub encoding: ClientEncoding,
     /// The schemas in which names without one are looked up, first to last, those that are implied
@@ -63,7 +67,13 @@ pub struct SqlContext {
 impl Default for SqlContext {
     /// As PostgreSQL has it when nobody changed it; path and role are not known.
     fn default() -> Self {
-        Self { standard_conforming_strings: true, encoding: ClientEncoding::Utf8, search_path: None, role: None }
+        Self {
+            standard_conforming_strings: true,
+            dialect: Dialect::Postgres,
+            encoding: ClientEncoding::Utf8,
+            search_path: None,
+            role: None,
+        }
     }
 }
 
@@ -98,6 +108,20 @@ impl ClientEncoding {
     #[must_use]
     pub fn named(name: &[u8]) -> Self {
         opaque::encoding(name)
+    }
+
+    /// The same of a name as MySQL's `character_set_client` has it.
+    #[must_use]
+    pub fn named_by_mysql(name: &[u8]) -> Self {
+        match name {
+            b"utf8" | b"utf8mb3" | b"utf8mb4" => Self::Utf8,
+            // Single bytes, or characters all of whose bytes are above ASCII.
+            b"armscii8" | b"ascii" | b"binary" | b"cp1250" | b"cp1251" | b"cp1256" | b"cp1257" | b"cp850"
+            | b"cp852" | b"cp866" | b"dec8" | b"eucjpms" | b"euckr" | b"gb2312" | b"geostd8" | b"greek" | b"hebrew"
+            | b"hp8" | b"keybcs2" | b"koi8r" | b"koi8u" | b"latin1" | b"latin2" | b"latin5" | b"latin7" | b"macce"
+            | b"macroman" | b"tis620" | b"ujis" => Self::AsciiSafe,
+            _ => Self::Unsafe,
+        }
     }
 }
 

@@ -1,0 +1,406 @@
+//! What a statement of MySQL or MariaDB does, by its keywords: the differences from PostgreSQL's.
+//!
+//! Kinds keep their names, so that one rule serves both: `LOAD DATA` is a `copy from`, `SELECT … INTO OUTFILE` a
+//! `copy to`, REPLACE an `insert`, RENAME TABLE an `alter table`. What runs text that is not in the statement
+//! (PREPARE, EXECUTE IMMEDIATE, HANDLER on a masked table) is opaque. Where this file errs, it must err by
+//! naming too many kinds.
+
+use core::ops::Range;
+
+use super::carriers::{Carried, keywords};
+use super::kind::Kind;
+use super::tokens::Tokens;
+use crate::sql::lexer::Kind as TokenKind;
+
+/// The kind that the first words of a range name, and the index behind the first; `None` for words that no
+/// statement starts with.
+pub(super) fn leading(tokens: Tokens<'_, '_>, range: Range<usize>) -> Option<(Kind, usize)> {
+    let mut at = range.start;
+    while at < range.end && tokens.is_sign(at, "(") {
+        at += 1;
+    }
+    let word = tokens.word(at)?;
+    let next = |words: &[&str]| words.iter().any(|word| tokens.is_word(at + 1, word));
+    let kind = match &*word {
+        "select" | "values" | "table" => Kind::SELECT,
+        "with" => with_verb(tokens, range.clone())?,
+        "insert" | "replace" => Kind::INSERT,
+        "update" => Kind::UPDATE,
+        "delete" => Kind::DELETE,
+        "truncate" => Kind::TRUNCATE,
+        "create" | "alter" | "drop" => object(tokens, at, range.end, &word),
+        "rename" if next(&["user"]) => Kind::ALTER_ROLE,
+        "rename" => Kind::ALTER_TABLE,
+        "load" if next(&["data", "xml"]) => Kind::COPY_FROM,
+        "load" => Kind::LOAD,
+        "import" => Kind::CREATE_TABLE,
+        "grant" => Kind::GRANT,
+        "revoke" => Kind::REVOKE,
+        "set" => set(tokens, at),
+        "use" => Kind::SET,
+        "reset" if next(&["persist"]) => Kind::RESET,
+        // RESET MASTER, SLAVE, REPLICA and the like change the server.
+        "reset" | "change" | "start" | "stop" | "purge" | "binlog" | "clone" | "restart" | "shutdown"
+            if !(&*word == "start" && next(&["transaction"])) =>
+        {
+            Kind::ALTER_SYSTEM
+        }
+        "install" | "uninstall" => Kind::ALTER_SYSTEM,
+        "flush" | "cache" | "kill" => Kind::DISCARD,
+        "show" | "help" | "check" | "checksum" => Kind::SHOW,
+        "explain" | "describe" | "desc" if describes(tokens, at + 1) => Kind::SHOW,
+        "explain" | "describe" | "desc" => Kind::EXPLAIN,
+        // MariaDB's ANALYZE of a statement runs it.
+        "analyze" if !next(&["table", "tables", "local", "no_write_to_binlog"]) => Kind::EXPLAIN,
+        "analyze" => Kind::ANALYZE,
+        "optimize" | "repair" => Kind::VACUUM,
+        // MariaDB's compound statement outside a routine.
+        "begin" if next(&["not"]) => Kind::DO,
+        "begin" | "start" => Kind::BEGIN,
+        "commit" => Kind::COMMIT,
+        "rollback" => Kind::ROLLBACK,
+        "savepoint" | "release" => Kind::SAVEPOINT,
+        "xa" => Kind::TWO_PHASE,
+        "prepare" => Kind::PREPARE,
+        "execute" => Kind::EXECUTE,
+        "deallocate" => Kind::DEALLOCATE,
+        "call" => Kind::CALL,
+        "do" => Kind::DO,
+        "handler" => Kind::FETCH,
+        "lock" | "unlock" => Kind::LOCK,
+        "signal" | "resignal" | "get" => Kind::SHOW,
+        _ => return None,
+    };
+    Some((kind, at + 1))
+}
+
+/// `EXPLAIN t`, `DESCRIBE t column`, `EXPLAIN FOR CONNECTION n`: what is there, and no statement.
+fn describes(tokens: Tokens<'_, '_>, at: usize) -> bool {
+    const OPENERS: [&str; 15] = [
+        "analyze",
+        "delete",
+        "extended",
+        "format",
+        "insert",
+        "into",
+        "partitions",
+        "replace",
+        "schema",
+        "select",
+        "table",
+        "update",
+        "values",
+        "with",
+        "for",
+    ];
+    !tokens.is_sign(at, "(") && !OPENERS.iter().any(|word| tokens.is_word(at, word))
+}
+
+/// The verb behind a WITH list.
+fn with_verb(tokens: Tokens<'_, '_>, range: Range<usize>) -> Option<Kind> {
+    let mut at = range.start;
+    while at < range.end {
+        if tokens.is_sign(at, "(") {
+            at = tokens.closing(at, range.end)?;
+            if tokens.is_word(at + 1, "update") {
+                return Some(Kind::UPDATE);
+            } else if tokens.is_word(at + 1, "delete") {
+                return Some(Kind::DELETE);
+            }
+        }
+        at += 1;
+    }
+    Some(Kind::SELECT)
+}
+
+/// `SET` of settings and variables, or of a password or role.
+fn set(tokens: Tokens<'_, '_>, at: usize) -> Kind {
+    let word = |words: &[&str]| words.iter().any(|word| tokens.is_word(at + 1, word));
+    if word(&["password"]) {
+        Kind::ALTER_ROLE
+    } else if word(&["role"]) || (word(&["default"]) && tokens.is_word(at + 2, "role")) {
+        Kind::SET_ROLE
+    } else {
+        Kind::SET
+    }
+}
+
+/// How far behind the verb an object's word may stand: `CREATE OR REPLACE ALGORITHM = MERGE DEFINER = u@h SQL
+/// SECURITY INVOKER VIEW`.
+const OBJECT_TOKENS: usize = 24;
+
+/// `CREATE`, `ALTER` or `DROP` and its object.
+fn object(tokens: Tokens<'_, '_>, start: usize, end: usize, verb: &str) -> Kind {
+    let kinds = (start + 1..end.min(start + OBJECT_TOKENS)).find_map(|at| {
+        // Each object: its kinds under CREATE, ALTER and DROP.
+        Some(match &*tokens.word(at)? {
+            "table" | "tables" => [Kind::CREATE_TABLE, Kind::ALTER_TABLE, Kind::DROP_TABLE],
+            "view" => [Kind::CREATE_VIEW, Kind::ALTER_VIEW, Kind::DROP_VIEW],
+            "index" => [Kind::CREATE_INDEX, Kind::ALTER_INDEX, Kind::DROP_INDEX],
+            "function" | "procedure" | "package" => [Kind::CREATE_FUNCTION, Kind::ALTER_FUNCTION, Kind::DROP_FUNCTION],
+            "trigger" => [Kind::CREATE_TRIGGER, Kind::ALTER_OTHER, Kind::DROP_TRIGGER],
+            "event" => [Kind::CREATE_RULE, Kind::ALTER_OTHER, Kind::DROP_OTHER],
+            "database" | "schema" => [Kind::CREATE_DATABASE, Kind::ALTER_DATABASE, Kind::DROP_DATABASE],
+            "user" | "role" => [Kind::CREATE_ROLE, Kind::ALTER_ROLE, Kind::DROP_ROLE],
+            "sequence" => [Kind::CREATE_SEQUENCE, Kind::ALTER_SEQUENCE, Kind::DROP_SEQUENCE],
+            "prepare" => [Kind::CREATE_OTHER, Kind::ALTER_OTHER, Kind::DEALLOCATE],
+            "instance" => [Kind::CREATE_OTHER, Kind::ALTER_SYSTEM, Kind::DROP_OTHER],
+            "server" | "tablespace" | "logfile" | "resource" | "undo" | "library" => {
+                [Kind::CREATE_OTHER, Kind::ALTER_OTHER, Kind::DROP_OTHER]
+            }
+            _ => return None,
+        })
+    });
+    let [create, alter, drop] = kinds.unwrap_or([Kind::CREATE_OTHER, Kind::ALTER_OTHER, Kind::DROP_OTHER]);
+    match verb {
+        "create" => create,
+        "alter" => alter,
+        _ => drop,
+    }
+}
+
+/// Adds what MySQL's grammar lets a statement of this kind do besides; `start` is its first word.
+pub(super) fn refine(tokens: Tokens<'_, '_>, range: Range<usize>, kind: Kind, carried: &mut Carried) {
+    let has = |word: &str| tokens.find_word_any(range.clone(), word).is_some();
+    let queries = ["select", "table", "values"].into_iter().any(has);
+    match kind {
+        Kind::SELECT if has("into") => {
+            if has("outfile") || has("dumpfile") {
+                carried.kinds.insert(Kind::COPY_TO);
+            }
+        }
+        // AS may be left out.
+        Kind::CREATE_TABLE if queries => carried.kinds.insert(Kind::CREATE_TABLE_AS),
+        Kind::CREATE_FUNCTION | Kind::CREATE_TRIGGER | Kind::CREATE_RULE | Kind::ALTER_OTHER | Kind::DO => {
+            // Their bodies are statements, written as such.
+            carried.kinds = carried.kinds.union(keywords(tokens, range.start + 1..range.end));
+            carried.defines |= kind != Kind::DO;
+        }
+        Kind::SET => {
+            // `SET STATEMENT … FOR statement` (MariaDB), and variables computed by a query.
+            if queries || tokens.is_word(range.start + 1, "statement") {
+                carried.kinds = carried.kinds.union(keywords(tokens, range.start + 1..range.end));
+                carried.opaque = Some("it sets variables by a query, or for a statement");
+            }
+            if reads_otherwise(tokens, range.clone()) {
+                carried.opaque = Some("it changes how the text of later statements is read");
+            }
+        }
+        Kind::PREPARE => carried.opaque = Some("it prepares a statement from a string"),
+        Kind::EXECUTE if tokens.is_word(range.start + 1, "immediate") => {
+            carried.opaque = Some("it runs a statement from a string");
+        }
+        Kind::FETCH => carried.opaque = Some("HANDLER reads rows without a query"),
+        Kind::EXPLAIN if tokens.is_word(range.start, "analyze") => carried.kinds.insert(Kind::EXPLAIN_ANALYZE),
+        _ => {}
+    }
+    // A value that a query puts into a variable can be shown by the next statement.
+    let assigns = range.clone().any(|at| tokens.is_sign(at, ":="));
+    if assigns && kind != Kind::SET {
+        carried.kinds.insert(Kind::CREATE_TABLE_AS);
+    }
+    carried.side_door |= side_door(tokens, range, kind);
+}
+
+/// Settings under which quotes, backslashes or characters mean something else.
+fn reads_otherwise(tokens: Tokens<'_, '_>, range: Range<usize>) -> bool {
+    const MODES: [&str; 12] = [
+        "ansi",
+        "ansi_quotes",
+        "db2",
+        "maxdb",
+        "mssql",
+        "no_backslash_escapes",
+        "oracle",
+        "postgresql",
+        "mysql323",
+        "mysql40",
+        "no_key_options",
+        "no_table_options",
+    ];
+    const ENCODINGS: [&str; 5] = ["big5", "cp932", "gb18030", "gbk", "sjis"];
+    let names = |name: &str| {
+        let name = name.trim_start_matches('@');
+        name.rsplit('.')
+            .next()
+            .is_some_and(|last| ["sql_mode", "character_set_client", "session_track_system_variables"].contains(&last))
+    };
+    for at in range.clone() {
+        let Some(name) = tokens.lexed.name(at) else { continue };
+        let charset = (name == "names" || name == "charset" || name == "set") && at > range.start;
+        if !(names(&name) || charset) {
+            continue;
+        }
+        // The value is behind it; one that is not written out may be anything.
+        let behind = at + 1..range.end;
+        for value in behind {
+            if tokens.is_sign(value, ",") {
+                break;
+            }
+            match tokens.kind(value) {
+                Some(TokenKind::Text) => {
+                    let text = tokens.lexed.string(value).unwrap_or_default().to_ascii_lowercase();
+                    let changes =
+                        text.split(',').map(str::trim).any(|word| MODES.contains(&word) || ENCODINGS.contains(&word));
+                    if changes || name.contains("track") {
+                        return true;
+                    }
+                }
+                Some(TokenKind::Word | TokenKind::Quoted) => {
+                    let word = tokens.lexed.name(value).unwrap_or_default();
+                    if MODES.contains(&&*word)
+                        || ENCODINGS.contains(&&*word)
+                        || word.starts_with('@')
+                        || word == "concat"
+                    {
+                        // `SET sql_mode = @saved` puts back what dumps and drivers have saved before.
+                        if !(word.starts_with("@@") || word.starts_with("@old_")) {
+                            return true;
+                        }
+                    }
+                }
+                Some(TokenKind::Parameter | TokenKind::Bits | TokenKind::Number) if names(&name) => return true,
+                _ => {}
+            }
+        }
+    }
+    false
+}
+
+/// Whether it shows statements, rows or statistics that come from other places than tables that it names.
+fn side_door(tokens: Tokens<'_, '_>, range: Range<usize>, kind: Kind) -> bool {
+    const SHOWS: [&str; 10] = [
+        "binlog",
+        "engine",
+        "errors",
+        "explain",
+        "processlist",
+        "profile",
+        "profiles",
+        "relaylog",
+        "slave",
+        "warnings",
+    ];
+    const NAMES: [&str; 16] = [
+        "column_stats",
+        "column_statistics",
+        "general_log",
+        "innodb_ft_index_cache",
+        "innodb_ft_index_table",
+        "innodb_ft_being_deleted",
+        "innodb_ft_deleted",
+        "innodb_trx",
+        "load_file",
+        "mysql",
+        "performance_schema",
+        "processlist",
+        "slow_log",
+        "statistics_histogram",
+        "sys",
+        "last_insert_id_values",
+    ];
+    let shows = kind == Kind::SHOW && range.clone().any(|at| SHOWS.iter().any(|word| tokens.is_word(at, word)));
+    shows
+        || range.clone().any(|at| {
+            let dotted = tokens.is_sign(at + 1, ".") || (at > range.start && tokens.is_sign(at - 1, "."));
+            tokens.lexed.name(at).is_some_and(|name| match &*name {
+                "mysql" | "sys" | "performance_schema" => dotted,
+                name => NAMES.contains(&name),
+            })
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::carriers;
+    use super::super::kind::KindSet;
+    use super::*;
+    use crate::sql::Dialect;
+    use crate::sql::lexer::{LexOptions, Lexed};
+    use crate::sql::mysql::MySql;
+
+    const MARIADB: MySql = MySql { mariadb: true, version: 101_119, ansi_quotes: false, no_backslash_escapes: false };
+
+    fn opened(text: &str) -> Carried {
+        let lexed =
+            Lexed::new(text.as_bytes(), LexOptions { dialect: Dialect::MySql(MARIADB), ..LexOptions::default() })
+                .unwrap();
+        carriers::open(Tokens::new(&lexed), 0..lexed.tokens().len())
+    }
+
+    fn kinds(text: &str) -> String {
+        opened(text).kinds.to_string()
+    }
+
+    #[test]
+    fn statements_have_the_kinds_of_what_they_do() {
+        for (text, expected) in [
+            ("REPLACE INTO t VALUES (1)", "insert"),
+            ("drop /*!50000 table */ t", "drop table"),
+            ("CREATE DEFINER = `a`@`%` PROCEDURE p() DELETE FROM t", "create function, delete"),
+            ("CREATE OR REPLACE ALGORITHM=MERGE SQL SECURITY INVOKER VIEW v AS SELECT 1", "create view, select"),
+            ("CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO TRUNCATE t", "create rule, do, truncate"),
+            ("LOAD DATA LOCAL INFILE 'x' INTO TABLE t", "copy from"),
+            ("RENAME TABLE a TO b", "alter table"),
+            ("USE shop", "set"),
+            ("DESCRIBE customers", "show"),
+            ("KILL QUERY 5", "discard"),
+            ("SET PASSWORD FOR a = 'x'", "alter role"),
+            ("START TRANSACTION", "begin"),
+            ("STOP SLAVE", "alter system"),
+        ] {
+            assert_eq!(kinds(text), expected, "{text}");
+        }
+        assert!(opened("SELECT 1 INTO OUTFILE 'x'").kinds.meets(KindSet::of(Kind::COPY_TO)));
+        assert!(opened("CREATE TABLE t SELECT * FROM u").kinds.meets(KindSet::of(Kind::CREATE_TABLE_AS)));
+        assert!(opened("SELECT @a := card FROM customers").kinds.meets(KindSet::of(Kind::CREATE_TABLE_AS)));
+        assert!(opened("ANALYZE DELETE FROM t").kinds.meets(KindSet::of(Kind::DELETE)));
+        assert_eq!(opened("FROBNICATE t").leading, Some(Kind::UNKNOWN));
+    }
+
+    #[test]
+    fn text_that_is_run_from_elsewhere_is_opaque() {
+        for text in [
+            "PREPARE s FROM 'DROP TABLE t'",
+            "PREPARE s FROM @v",
+            "EXECUTE IMMEDIATE 'DROP TABLE t'",
+            "HANDLER t READ FIRST",
+            "SET @a = (SELECT card FROM customers LIMIT 1)",
+            "SET STATEMENT max_statement_time=1 FOR SELECT 1",
+            "SET sql_mode = 'ANSI_QUOTES'",
+            "SET SESSION sql_mode = CONCAT(@@sql_mode, ',NO_BACKSLASH_ESCAPES')",
+            "SET NAMES gbk",
+            "SET character_set_client = 'sjis'",
+            "SET session_track_system_variables = ''",
+        ] {
+            assert!(opened(text).opaque.is_some(), "{text}");
+        }
+        for text in [
+            "SET NAMES utf8mb4",
+            "SET sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'",
+            "SET sql_mode = ''",
+            "SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO'",
+            "SET autocommit = 1",
+            "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
+            "SELECT 1",
+        ] {
+            assert_eq!(opened(text).opaque, None, "{text}");
+        }
+    }
+
+    #[test]
+    fn side_doors_are_noticed() {
+        for text in [
+            "SHOW FULL PROCESSLIST",
+            "SELECT * FROM information_schema.processlist",
+            "SHOW WARNINGS",
+            "SELECT sql_text FROM performance_schema.events_statements_history",
+            "SELECT load_file('/etc/passwd')",
+        ] {
+            assert!(opened(text).side_door, "{text}");
+        }
+        for text in ["SHOW TABLES", "SELECT 1", "SELECT mysql FROM t"] {
+            assert!(!opened(text).side_door, "{text}");
+        }
+    }
+}
