@@ -4,7 +4,7 @@
 //! killed when the value is dropped, and by the kernel when the test process dies.
 
 use crate::program::{self, eventually};
-use crate::servers::{Endpoint, Server};
+use crate::servers::{Endpoint, Family, Server};
 use crate::{audit, masked};
 use serde_json::Value;
 use std::fs;
@@ -19,6 +19,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct Setup {
     upstream: String,
+    protocol: &'static str,
     tls_dir: PathBuf,
     gateway_auth: bool,
     upstream_user: &'static str,
@@ -36,7 +37,14 @@ impl Setup {
     /// Passthrough authentication, TLS on neither leg, the shop's policy ([`masked::POLICY`]).
     #[must_use]
     pub fn before(server: &Server) -> Self {
-        Self::before_address(&format!("127.0.0.1:{}", server.port), &server.tls_dir)
+        let setup = Self::before_address(&format!("127.0.0.1:{}", server.port), &server.tls_dir);
+        match server.family() {
+            Family::Postgres => setup,
+            // MySQL has databases where PostgreSQL has schemas.
+            Family::MariaDb | Family::MySql => {
+                Self { protocol: "mysql", policy: masked::POLICY.replace("\"public.", "\"*."), ..setup }
+            }
+        }
     }
 
     /// The same before anything that listens on an address.
@@ -44,6 +52,7 @@ impl Setup {
     pub fn before_address(upstream: &str, tls_dir: &Path) -> Self {
         Self {
             upstream: upstream.to_owned(),
+            protocol: "postgres",
             tls_dir: tls_dir.to_owned(),
             gateway_auth: false,
             upstream_user: "app",
@@ -164,12 +173,13 @@ impl Setup {
             .collect();
         format!(
             "[gateway]\ncores = {}\n{}\n[admin]\naddress = \"127.0.0.1:{admin_port}\"\n\n\
-             [audit]\npath = \"{}\"\n{}\n[[listen]]\nname = \"shop\"\nprotocol = \"postgres\"\n\
+             [audit]\npath = \"{}\"\n{}\n[[listen]]\nname = \"shop\"\nprotocol = \"{}\"\n\
              address = \"127.0.0.1:{port}\"\nupstream = \"{}\"\n{tls}{upstream_tls}{auth}{}\n{users}\n{}\n",
             self.cores,
             self.gateway_lines,
             audit_dir.display(),
             self.audit_lines,
+            self.protocol,
             self.upstream,
             self.listen_lines,
             self.policy,

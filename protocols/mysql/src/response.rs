@@ -121,14 +121,8 @@ impl ResponseParser {
             if !asked.has(Capabilities::SSL) || self.encrypted || !self.offered.has(Capabilities::SSL) {
                 return Err(layout());
             }
-            if gathered.len() > consumed {
-                // Whatever came ahead of the handshake is not encrypted and may have been put there by
-                // somebody in the middle.
-                return Err(Fault::client(
-                    "unencrypted_data_after_request",
-                    "received unencrypted data after the request for TLS",
-                ));
-            }
+            // Nobody answers this packet, so the TLS handshake may begin right behind it: whatever follows is
+            // its first bytes, and what somebody in the middle puts there fails as such.
             return Ok(Progress::Packet { consumed, seq, packet: FirstPacket::Ssl });
         }
         let response = HandshakeResponse::parse(payload, self.offered).map_err(|_| layout())?;
@@ -324,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_ahead_of_tls_are_refused() {
+    fn what_follows_the_request_is_left_to_tls() {
         let mut out = Vec::new();
         write_ssl_request(&mut out, Capabilities(0x00ff_a7ff), 1 << 24, 45);
         assert_eq!(out.len(), 36);
@@ -332,7 +326,7 @@ mod tests {
         assert!(matches!(parser.parse(&out), Ok(Progress::Packet { packet: FirstPacket::Ssl, consumed: 36, seq: 1 })));
         let mut ahead = out.clone();
         ahead.push(0x16);
-        assert_eq!(parser.parse(&ahead).unwrap_err().reason, "unencrypted_data_after_request");
+        assert!(matches!(parser.parse(&ahead), Ok(Progress::Packet { packet: FirstPacket::Ssl, consumed: 36, seq: 1 })));
         let mut inside = parser;
         inside.tls_established();
         out[3] = 2;

@@ -197,6 +197,12 @@ impl SessionFacts {
         }));
     }
 
+    /// A client asked to become another user, and may not.
+    pub(crate) fn change_refused(&self, shard: &Shard, user: &[u8]) {
+        tracing::info!(session = %self.session, user = %String::from_utf8_lossy(user), "a change of user was refused");
+        self.login_failed(shard, "change_user", *b"42501");
+    }
+
     /// The client could not show who it is.
     pub(crate) fn login_failed(&self, shard: &Shard, reason: &str, sqlstate: [u8; 5]) {
         crate::figures::on_listener(shard, self.listener, |metrics| metrics.failed_logins += 1);

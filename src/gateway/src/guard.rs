@@ -4,6 +4,7 @@
 //! only in [`Guard::judge`] and [`Guard::rejudge`], that is, between statements.
 
 mod names;
+mod mysql_settings;
 mod report;
 mod settings;
 mod statement;
@@ -15,6 +16,7 @@ use policy::catalogue::CatalogueBuilder;
 use policy::decide::Readable;
 use policy::mask::{MaskCounts, RowMask};
 use policy::snapshot::Snapshot;
+use policy::sql::Dialect;
 use policy::statement::kind::{Kind, KindSet};
 use policy::statement::{ClientEncoding, Judgement, Refusal, SqlContext};
 use wire::guard::{
@@ -88,11 +90,12 @@ pub(crate) struct SessionGuard {
 impl SessionGuard {
     /// The guard of a session that is about to be established.
     pub(crate) fn new(shard: &Rc<Shard>, policy: &Arc<Snapshot>, facts: SessionFacts, auth: &'static str) -> Self {
+        let context = mysql_settings::beginning(policy, &facts);
         Self {
             shard: Rc::clone(shard),
             facts,
             generation: policy.generation(),
-            context: SqlContext::default(),
+            context,
             cache_context: None,
             catalogue: None,
             catalogues_seen: 0,
@@ -233,7 +236,10 @@ impl SessionGuard {
             return self.refuse_unrecorded(text);
         }
         let rules = Arc::clone(&self.facts.rules);
-        let possible = text.catalogue_possible && self.wants_catalogue();
+        // Only PostgreSQL is asked for its search path: MySQL tells of the database in use.
+        let postgres = self.context.dialect == Dialect::Postgres;
+        let readable = self.context.dialect != Dialect::Unknown;
+        let possible = text.catalogue_possible && self.wants_catalogue() && readable;
         if possible && self.catalogue_due() {
             return self.ask(true);
         }
@@ -517,6 +523,13 @@ impl Guard for SessionGuard {
             context.standard_conforming_strings = value == b"on";
         } else if name == b"client_encoding" {
             context.encoding = ClientEncoding::named(value);
+        } else if let Some(changed) = mysql_settings::learned(&context, name, value) {
+            context = changed;
+            if name == b"schema" {
+                self.facts.database = value.into();
+                self.catalogue = None;
+                self.catalogues_seen = 0;
+            }
         } else if [&b"search_path"[..], b"session_authorization", b"is_superuser"].contains(&name) {
             self.settings.forget(&mut context);
         }
@@ -529,6 +542,27 @@ impl Guard for SessionGuard {
             self.facts.apply(&self.shard.policy.borrow());
             self.cache_context = None;
         }
+    }
+
+    fn change_user(&mut self, user: &[u8], _database: &[u8]) -> Result<(), Denial> {
+        // In gateway mode the server would check the user, and not by the passwords of the configuration.
+        if self.auth == "gateway" {
+            self.facts.change_refused(&self.shard, user);
+            return Err(Denial {
+                sqlstate: *b"42501",
+                message: "the user of a session cannot be changed where Wiregate checks the clients".into(),
+                hint: Some("open a new connection".into()),
+            });
+        }
+        Ok(())
+    }
+
+    fn user_changed(&mut self, user: &[u8], database: &[u8]) {
+        let application = std::mem::take(&mut self.facts.application);
+        self.facts.learn(&self.shard.policy.borrow(), user, database, &application);
+        self.catalogue = None;
+        self.catalogues_seen = 0;
+        self.cache_context = None;
     }
 
     fn catalogue_query(&mut self) -> String {

@@ -21,6 +21,7 @@ mod protocol;
 mod random;
 mod relay;
 pub mod ring;
+mod rsa;
 mod setup;
 mod shard;
 mod start;

@@ -46,10 +46,25 @@ impl Farewell<'_> {
             Self::Stop => *b"57P01",
         }
     }
+
+    /// MySQL's error number and SQLSTATE for it.
+    fn mysql_code(&self) -> (u16, [u8; 5]) {
+        match self {
+            Self::Fault(fault) => mysql::reply::fault_code(fault),
+            // ER_CLIENT_INTERACTION_TIMEOUT, as MySQL says since 8.0.24.
+            Self::Idle => (4031, *b"HY000"),
+            // ER_NET_READ_ERROR
+            Self::ServerGone => (1158, *b"08S01"),
+            // ER_SERVER_SHUTDOWN
+            Self::Stop => (1053, *b"08S01"),
+        }
+    }
 }
 
 /// A session after authentication.
 pub(crate) enum ProtocolSession {
+    /// MySQL's and MariaDB's client/server protocol.
+    MySql(mysql::session::Session<SessionGuard>),
     /// PostgreSQL's frontend/backend protocol.
     Postgres(postgres::session::Session<SessionGuard>),
 }
@@ -63,6 +78,7 @@ impl ProtocolSession {
         out: &mut Output,
     ) -> Result<usize, Fault> {
         match self {
+            Self::MySql(session) => session.on_client(chunk, guard, out),
             Self::Postgres(session) => session.on_client(chunk, guard, out),
         }
     }
@@ -75,6 +91,7 @@ impl ProtocolSession {
         out: &mut Output,
     ) -> Result<usize, Fault> {
         match self {
+            Self::MySql(session) => session.on_server(chunk, guard, out),
             Self::Postgres(session) => session.on_server(chunk, guard, out),
         }
     }
@@ -82,6 +99,7 @@ impl ProtocolSession {
     /// The connection to either side ended: whatever is in flight is reported as abandoned.
     pub(crate) fn on_closed(&mut self, guard: &mut SessionGuard) {
         match self {
+            Self::MySql(session) => session.on_closed(guard),
             Self::Postgres(session) => session.on_closed(guard),
         }
     }
@@ -89,6 +107,7 @@ impl ProtocolSession {
     /// Whether the client's direction waits for a decision or for the catalogue.
     pub(crate) fn client_blocked(&self) -> bool {
         match self {
+            Self::MySql(session) => session.client_blocked(),
             Self::Postgres(session) => session.client_blocked(),
         }
     }
@@ -96,6 +115,7 @@ impl ProtocolSession {
     /// Whether nothing is under way in either direction.
     pub(crate) fn is_idle(&self) -> bool {
         match self {
+            Self::MySql(session) => session.is_idle(),
             Self::Postgres(session) => session.is_idle(),
         }
     }
@@ -103,6 +123,7 @@ impl ProtocolSession {
     /// Whether the server has told the client that the session is over.
     pub(crate) fn server_said_goodbye(&self) -> bool {
         match self {
+            Self::MySql(session) => session.server_said_goodbye(),
             Self::Postgres(session) => session.server_said_goodbye(),
         }
     }
@@ -110,6 +131,12 @@ impl ProtocolSession {
     /// The message that tells the client why the session ends; `None` where none may stand in its stream now.
     pub(crate) fn farewell(&self, why: Farewell<'_>) -> Option<Vec<u8>> {
         match self {
+            Self::MySql(session) => session.client_at_frame_boundary().then(|| {
+                let (code, sqlstate) = why.mysql_code();
+                let mut message = Vec::new();
+                session.farewell(code, &sqlstate, &why.text(), &mut message);
+                message
+            }),
             Self::Postgres(session) => session.client_at_frame_boundary().then(|| {
                 let (text, sqlstate) = (why.text(), why.postgres_sqlstate());
                 let mut message = Vec::new();
@@ -122,6 +149,11 @@ impl ProtocolSession {
     /// The message that tells the server that the session ends; `None` where none may stand in its stream now.
     pub(crate) fn terminate(&self) -> Option<Vec<u8>> {
         match self {
+            Self::MySql(session) => session.server_at_frame_boundary().then(|| {
+                let mut message = Vec::new();
+                mysql::session::write_quit(&mut message);
+                message
+            }),
             Self::Postgres(session) => session.server_at_frame_boundary().then(|| {
                 let mut message = Vec::new();
                 postgres::frontend::terminate(&mut message);
@@ -143,5 +175,6 @@ mod tests {
         assert_eq!(Farewell::Fault(&server).text(), "the database server broke the protocol: a message is too long");
         assert_eq!(Farewell::Fault(&client).postgres_sqlstate(), *b"08P01");
         assert_eq!(Farewell::Stop.postgres_sqlstate(), *b"57P01");
+        assert_eq!(Farewell::Stop.mysql_code(), (1053, *b"08S01"));
     }
 }

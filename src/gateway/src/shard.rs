@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bridge::ShardMetrics;
+use mysql::auth::sha2::FastVerifier;
 use policy::snapshot::Snapshot;
 use postgres::scram::client::ScramKeys;
 use postgres::scram::verifier::{MockSecret, Verifier};
@@ -21,6 +22,7 @@ use crate::clock::Clock;
 use crate::comparisons::Comparisons;
 use crate::relay::Relays;
 use crate::ring::{Ring, SocketId};
+use crate::rsa::RsaKey;
 use crate::setup::port::PortState;
 use crate::start::Secrets;
 use crate::tls::{ServerTls, UpstreamTls};
@@ -67,6 +69,10 @@ pub(crate) struct Shared {
     pub(crate) secrets: RwLock<Arc<Secrets>>,
     /// What users have compared with masked columns; touched by such statements alone.
     pub(crate) comparisons: Comparisons,
+    /// What logins by `caching_sha2_password` left, by user: only users of the configuration, so bounded by it.
+    pub(crate) fast: Mutex<HashMap<Box<str>, FastVerifier>>,
+    /// The gateway's RSA key, where a MySQL listener checks its clients.
+    pub(crate) rsa: Option<RsaKey>,
     /// Sessions in all.
     pub(crate) clients: AtomicUsize,
     /// Distinguishes this run's session ids from those of earlier runs.
@@ -81,6 +87,21 @@ impl Shared {
     /// What a user's password is checked against.
     pub(crate) fn verifier(&self, user: &str) -> Option<Verifier> {
         self.secrets().users.get(user).cloned()
+    }
+
+    /// A user's password, where the configuration names it.
+    pub(crate) fn password(&self, user: &str) -> Option<wire::secret::Secret> {
+        self.secrets().passwords.get(user).cloned()
+    }
+
+    /// What a user's earlier login by `caching_sha2_password` left.
+    pub(crate) fn fast_verifier(&self, user: &str) -> Option<FastVerifier> {
+        self.fast.lock().unwrap_or_else(PoisonError::into_inner).get(user).cloned()
+    }
+
+    /// Keeps what a login by `caching_sha2_password` left, until secrets are replaced.
+    pub(crate) fn remember_fast(&self, user: &str, verifier: FastVerifier) {
+        self.fast.lock().unwrap_or_else(PoisonError::into_inner).insert(user.into(), verifier);
     }
 
     /// Wiregate's own password for a listener's server.

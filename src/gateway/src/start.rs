@@ -17,7 +17,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use audit::{Log, LogSettings, OnFailure};
 use bridge::ShardLink;
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
-use policy::config::{Config, Cores, Listener};
+use policy::config::{self, Auth, Config, Cores, Listener};
 use policy::snapshot::Snapshot;
 use postgres::scram::verifier::{MockSecret, Verifier};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -27,6 +27,7 @@ use crate::cancel::CancelRegistry;
 use crate::comparisons::Comparisons;
 use crate::driver::Driver;
 use crate::ring::{HostProblem, Ring, RingConfig, RingError, check_host};
+use crate::rsa::RsaKey;
 use crate::shard::{ListenerShared, Shard, Shared};
 use crate::tls::{ServerTls, TlsError, UpstreamTls};
 use crate::upstream::Upstream;
@@ -45,6 +46,9 @@ const MEMLOCK_BYTES_PER_SHARD: u64 = 512 << 10;
 pub struct Secrets {
     /// Wiregate's own passwords on servers, by the name of the listener.
     pub upstream: HashMap<String, String>,
+    /// Passwords that the configuration names, by the name of the user, where a MySQL listener checks its clients:
+    /// its protocol's hashes cannot be checked by what `users` has.
+    pub passwords: HashMap<String, wire::secret::Secret>,
     /// What users' passwords are checked against, by the name of the user.
     pub users: HashMap<String, Verifier>,
 }
@@ -175,6 +179,7 @@ impl SecretsHandle {
     /// Uses these from the next login on.
     pub fn replace(&self, secrets: Secrets) {
         *self.0.secrets.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(secrets);
+        self.0.fast.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
@@ -251,12 +256,22 @@ fn wait_until_ready(readiness: &Receiver<Result<(), StartError>>, shards: usize)
 
 fn shared(config: &Config, secrets: Secrets) -> Result<Shared, StartError> {
     let run = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let checks =
+        |listen: &Listener| listen.protocol == config::Protocol::MySql && matches!(listen.auth, Auth::Gateway { .. });
+    let rsa = match config.listeners.iter().any(checks) {
+        true => Some(RsaKey::generate().ok_or_else(|| StartError::Ring {
+            source: io::Error::other("no RSA key could be made for logins by caching_sha2_password"),
+        })?),
+        false => None,
+    };
     let listeners = config.listeners.iter().map(listener_shared).collect::<Result<_, _>>()?;
     Ok(Shared {
         cancels: CancelRegistry::default(),
         listeners,
         secrets: RwLock::new(Arc::new(secrets)),
         comparisons: Comparisons::default(),
+        fast: Mutex::default(),
+        rsa,
         clients: AtomicUsize::new(0),
         run: u32::try_from(run & u64::from(u32::MAX)).unwrap_or_default(),
     })

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 
 use gateway::Secrets;
-use policy::config::{Auth, Config, Password, Secret, User};
+use policy::config::{Auth, Config, Listener, Password, Protocol, Secret, User};
 use policy::mask::HashKey;
 use postgres::scram::verifier::{DEFAULT_ITERATIONS, SALT_BYTES, Verifier};
 use zeroize::Zeroize;
@@ -31,7 +31,16 @@ pub(crate) fn resolve(config: &Config) -> Result<Secrets, Vec<String>> {
             Err(problem) => problems.push(format!("[[listen]] \"{}\": upstream_password: {problem}", listener.name)),
         }
     }
+    // The hashes of MySQL's clients can be checked only with the password; nobody else needs it kept.
+    let keep =
+        |listener: &Listener| listener.protocol == Protocol::MySql && matches!(listener.auth, Auth::Gateway { .. });
+    let keep_passwords = config.listeners.iter().any(keep);
     for user in &config.users {
+        if let (true, Some(Password::Secret(secret))) = (keep_passwords, &user.password)
+            && let Ok(password) = look_up(secret)
+        {
+            secrets.passwords.insert(user.name.to_string(), wire::secret::Secret::new(password.into_bytes()));
+        }
         match verifier(user) {
             Ok(Some(verifier)) => {
                 secrets.users.insert(user.name.to_string(), verifier);

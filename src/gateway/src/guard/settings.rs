@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use policy::sql::Dialect;
 use policy::statement::SqlContext;
 
 /// Most schemas of a search path that are remembered; a longer path counts as unknown.
@@ -73,6 +74,10 @@ impl Settings {
 
     /// They may have changed. Whether anything known was forgotten.
     pub(super) fn forget(&mut self, context: &mut SqlContext) -> bool {
+        if context.dialect != Dialect::Postgres {
+            // MySQL tells of every change of what a name without a database means.
+            return false;
+        }
         self.asked = false;
         let known = context.is_settled();
         if known {

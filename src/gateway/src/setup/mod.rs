@@ -2,11 +2,12 @@
 //!
 //! What every protocol needs stands here: accepting, the time limit, the limits of clients, the way to the
 //! server, handing over to the relay, and telling why there is no session. The exchange itself is the
-//! protocol's own ([`postgres`]).
+//! protocol's own ([`mysql`], [`postgres`]).
 //!
 //! A task reads best here because every step waits for a peer; once the server is ready for statements, the
 //! session is handed to the driver and the task ends.
 
+mod mysql;
 pub(crate) mod port;
 mod postgres;
 mod server;
@@ -71,6 +72,12 @@ pub(crate) fn server_gone(error: &PortError) -> SetupError {
     ))
 }
 
+/// TLS toward a client could not be set up; nothing that the client did.
+fn tls_setup(error: &crate::tls::TlsError) -> SetupError {
+    tracing::error!(%error, "TLS toward a client could not be set up");
+    SetupError::Refused(Fault::new(Culprit::Gateway, b"XX000", "tls_setup", "TLS could not be set up"))
+}
+
 /// One set-up under way.
 pub(crate) struct Setup {
     shard: Rc<Shard>,
@@ -78,6 +85,8 @@ pub(crate) struct Setup {
     listener: usize,
     watch: Rc<SetupWatch>,
     facts: SessionFacts,
+    /// The sequence id of our next message to a client of MySQL's protocol.
+    next_sequence: u8,
 }
 
 impl Setup {
@@ -127,13 +136,14 @@ pub(crate) fn begin(shard: &Rc<Shard>, listener: usize, socket: OwnedFd) {
     let port = Port::new(shard, id, true);
     watch.ports.borrow_mut().push(port.state());
     let facts = SessionFacts::new(shard, &policy, listener, client);
-    let setup = Setup { shard: Rc::clone(shard), policy, listener, watch, facts };
+    let setup = Setup { shard: Rc::clone(shard), policy, listener, watch, facts, next_sequence: 0 };
     shard.woken.set(true);
     drop(glommio::spawn_local(run(setup, port)).detach());
 }
 
 async fn run(mut setup: Setup, mut port: Port) {
     let result = match setup.config().map(|config| config.protocol) {
+        Ok(Protocol::MySql) => setup.open_mysql(&mut port).await,
         Ok(Protocol::Postgres) => setup.open_postgres(&mut port).await,
         Err(fault) => Err(fault.into()),
     };
@@ -210,6 +220,7 @@ impl Setup {
     /// A fault as the listener's protocol tells it before a session.
     fn last_words(&self, fault: &Fault) -> Vec<u8> {
         match self.config().map(|config| config.protocol) {
+            Ok(Protocol::MySql) => mysql::last_words(fault, self.next_sequence),
             Ok(Protocol::Postgres) | Err(_) => postgres::last_words(fault),
         }
     }

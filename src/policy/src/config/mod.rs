@@ -165,6 +165,8 @@ pub struct Listener {
 /// A protocol that a listener speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
+    /// `"mysql"`: the client/server protocol of MySQL and MariaDB.
+    MySql,
     /// `"postgres"`: PostgreSQL's frontend/backend protocol 3.
     Postgres,
 }

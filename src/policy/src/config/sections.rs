@@ -179,13 +179,8 @@ fn path(entry: &Entry<'_>) -> Option<PathBuf> {
 
 fn listener(section: &Section<'_>) -> Option<Listener> {
     let name = section.required("name", Entry::text);
-    let protocol = section.required("protocol", |entry| {
-        if entry.value.as_str() == Some("mysql") {
-            entry.problem("\"mysql\" is not built yet; this version speaks \"postgres\"");
-            return Some(Protocol::Postgres);
-        }
-        entry.one_of(&[("postgres", Protocol::Postgres)])
-    });
+    let protocol = section
+        .required("protocol", |entry| entry.one_of(&[("mysql", Protocol::MySql), ("postgres", Protocol::Postgres)]));
     let address = section.required("address", |entry| entry.parsed(units::address));
     let upstream = section.required("upstream", |entry| entry.parsed(units::upstream));
     let tls = section.entry("tls").and_then(|entry| client_tls(&entry));

@@ -601,7 +601,7 @@ mod tests {
 
     #[test]
     fn backslashes_escape_when_the_server_says_so() {
-        let options = LexOptions { standard_conforming_strings: false };
+        let options = LexOptions { standard_conforming_strings: false, ..LexOptions::default() };
         let lexed = Lexed::new(br"'\'; drop' x", options).unwrap();
         assert_eq!(lexed.tokens().len(), 2);
         assert_eq!(lexed.string(0).unwrap(), "'; drop");

@@ -7,7 +7,7 @@ use postgres::startup::{FirstPacket, Progress, StartupMessage, StartupParser};
 use wire::fault::{Culprit, Fault};
 
 use super::super::port::Port;
-use super::super::{Setup, SetupError, client_gone};
+use super::super::{Setup, SetupError, client_gone, tls_setup};
 use crate::tls::ServerTls;
 
 /// What a client wants.
@@ -74,11 +74,6 @@ impl Setup {
         }
         Ok(())
     }
-}
-
-fn tls_setup(error: &crate::tls::TlsError) -> SetupError {
-    tracing::error!(%error, "TLS toward a client could not be set up");
-    SetupError::Refused(Fault::new(Culprit::Gateway, b"XX000", "tls_setup", "TLS could not be set up"))
 }
 
 /// Refuses what arrived together with the request, before the answer (CVE-2021-23214).
