@@ -28,18 +28,23 @@ SELECT /*!50000 'version' */ AS comment;
 SELECT COUNT(*), MIN(card) FROM customers;
 ";
 
+/// Runs a script, each statement of it on its own; `force`: it goes on behind an error.
 fn run(server: &Server, endpoint: &Endpoint, sql: &str, force: bool) -> Finished {
     let mut command = server.command_line(endpoint);
     if force {
         command.arg("--force");
     }
-    command.arg("--execute").arg(sql);
-    program::run(&mut command, LIMIT)
+    program::run_with_input(&mut command, sql, LIMIT)
 }
 
 fn said(finished: &Finished) -> String {
     // The warning about passwords on the command line depends on the client alone, and goes where it likes.
-    finished.everything().lines().filter(|line| !line.contains("[Warning] Using a password")).collect::<Vec<_>>().join("\n")
+    finished
+        .everything()
+        .lines()
+        .filter(|line| !line.contains("[Warning] Using a password"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn same_as_without_gateway(name: &str, setup: impl Fn(&Server) -> Setup, users: &[&str], tls: bool) {
@@ -51,7 +56,8 @@ fn same_as_without_gateway(name: &str, setup: impl Fn(&Server) -> Setup, users: 
         assert!(direct.stdout.lines().count() > 20, "the client said too little:\n{}", direct.everything());
         assert_eq!(said(&direct), said(&through), "{user}: without (left) and with (right) the gateway");
         let record = gateway.record("the query", |record| {
-            record["user"] == *user && record["statement"].as_str().is_some_and(|text| text.starts_with("UPDATE scratch"))
+            record["user"] == *user
+                && record["statement"].as_str().is_some_and(|text| text.starts_with("UPDATE scratch"))
         });
         assert_eq!(record["verdict"], "allow", "{record}");
     }
@@ -135,7 +141,7 @@ fn a_refused_statement_is_error_1227_and_the_session_goes_on() {
             "PREPARE s FROM 'DROP TABLE old_carts'",
             "/*!50000 DROP TABLE old_carts */",
         ] {
-            let finished = run(&server, &ana, &format!("{sql}; SELECT 'goes on' AS state"), true);
+            let finished = run(&server, &ana, &format!("{sql};\nSELECT 'goes on' AS state;\n"), true);
             let all = finished.everything();
             assert!(all.contains("ERROR 1227 (42000)"), "{name}: {sql}: {all}");
         }
@@ -197,7 +203,10 @@ fn kill_leads_to_the_session_that_it_names() {
             std::thread::spawn(move || program::run(&mut command, LIMIT))
         };
         let id = program::eventually("the statement runs", Duration::from_secs(20), || {
-            let found = server.admin("mysql", "SELECT id FROM information_schema.processlist WHERE info = 'SELECT SLEEP(60) AS slept'");
+            let found = server.admin(
+                "mysql",
+                "SELECT id FROM information_schema.processlist WHERE info = 'SELECT SLEEP(60) AS slept'",
+            );
             (!found.is_empty()).then_some(found)
         });
         let killed = run(&server, &dora, &format!("KILL QUERY {id}"), false);

@@ -326,7 +326,10 @@ mod tests {
         assert!(matches!(parser.parse(&out), Ok(Progress::Packet { packet: FirstPacket::Ssl, consumed: 36, seq: 1 })));
         let mut ahead = out.clone();
         ahead.push(0x16);
-        assert!(matches!(parser.parse(&ahead), Ok(Progress::Packet { packet: FirstPacket::Ssl, consumed: 36, seq: 1 })));
+        assert!(matches!(
+            parser.parse(&ahead),
+            Ok(Progress::Packet { packet: FirstPacket::Ssl, consumed: 36, seq: 1 })
+        ));
         let mut inside = parser;
         inside.tls_established();
         out[3] = 2;

@@ -11,7 +11,8 @@ use std::sync::{Mutex, PoisonError};
 
 use socket2::SockAddr;
 
-/// A key as BackendKeyData gave it, on one listener.
+/// A key as BackendKeyData gave it, on one listener. For a MySQL session: its connection id, and its user in
+/// place of a secret, so that it is found by whoever may kill it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct CancelKey {
     /// Index of the listener.

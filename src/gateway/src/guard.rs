@@ -30,6 +30,7 @@ pub(crate) use self::report::Execution;
 use self::settings::{Answer, Settings};
 use self::statement::Base;
 pub(crate) use self::statement::Statement;
+use crate::cancel::CancelKey;
 use crate::catalogues::Loaded;
 use crate::facts::{SessionFacts, Totals, seconds};
 use crate::figures;
@@ -243,13 +244,16 @@ impl SessionGuard {
         if possible && self.catalogue_due() {
             return self.ask(true);
         }
+        if let Some(refused) = self.refuse_foreign_kill(text) {
+            return refused;
+        }
         let context = self.cache_context();
         let known = self.shard.verdicts.borrow_mut().find(context, text.sql);
         if let Some(statement) = known {
             if possible && self.code_in_doubt(statement.follows_code()) {
                 return self.ask(true);
             }
-            if statement.wants_search_path() && possible && self.settings.may_ask() {
+            if statement.wants_search_path() && possible && postgres && self.settings.may_ask() {
                 return self.ask(false);
             }
             return self.ruled(statement);
@@ -261,7 +265,7 @@ impl SessionGuard {
         if possible && self.code_in_doubt(judgement.follows_code) {
             return self.ask(true);
         }
-        if judgement.search_path_wanted && possible && self.settings.may_ask() {
+        if judgement.search_path_wanted && possible && postgres && self.settings.may_ask() {
             return self.ask(false);
         }
         let base = Base { rules, catalogue: self.catalogue.clone(), context };
@@ -361,6 +365,34 @@ impl SessionGuard {
             self.report_refused(&statement, denial);
         }
         Judged::Ruled { statement, verdict }
+    }
+
+    /// Where Wiregate logs in for everybody, the server takes all sessions for one user's, and would let each
+    /// kill any other: a user may name only sessions of the same user.
+    fn refuse_foreign_kill(&mut self, text: &StatementText<'_>) -> Option<Judged<Rc<Statement>>> {
+        if self.auth != "gateway" || !matches!(self.context.dialect, Dialect::MySql(_)) {
+            return None;
+        }
+        // Most texts hold no such word, and are not lexed for it.
+        let named = text.sql.windows(4).any(|word| word.eq_ignore_ascii_case(b"kill"));
+        let killed = if named { policy::statement::killed(text.sql, &self.context) } else { Vec::new() };
+        let own = |id: &Option<u32>| {
+            id.is_some_and(|process| {
+                let key = CancelKey { listener: self.facts.listener, process, secret: self.facts.user.clone() };
+                self.shard.shared.cancels.target(&key).is_some()
+            })
+        };
+        if killed.iter().all(own) {
+            return None;
+        }
+        let denial = Denial {
+            sqlstate: *b"42501",
+            message: "KILL is refused: it names no connection of the same user on this listener".into(),
+            hint: None,
+        };
+        let base = Base { rules: Arc::clone(&self.facts.rules), catalogue: None, context: self.cache_context() };
+        let statement = Rc::new(Statement::refused(text, denial, base));
+        Some(self.ruled(statement))
     }
 
     /// No statement runs that the audit cannot record, unless the configuration says that it may.
@@ -572,6 +604,15 @@ impl Guard for SessionGuard {
         self.loading = Some(Loading { catalogue: catalogue.then(Box::default), settings: Answer::default() });
         let settings = policy::statement::settings::QUERY;
         if catalogue { format!("{}{settings}", policy::catalogue::QUERY) } else { settings.to_owned() }
+    }
+
+    fn catalogue_queries(&mut self) -> Vec<String> {
+        let Dialect::MySql(rules) = self.context.dialect else { return vec![self.catalogue_query()] };
+        self.catalogue_asked = false;
+        self.loading_epoch = self.shard.schema_epoch(self.facts.listener);
+        let catalogue = Some(Box::new(CatalogueBuilder::of_mysql(rules)));
+        self.loading = Some(Loading { catalogue, settings: Answer::default() });
+        policy::catalogue::mysql::QUERIES.into_iter().map(str::to_owned).collect()
     }
 
     fn catalogue_row(&mut self, result: usize, cells: &[Option<&[u8]>]) {

@@ -278,7 +278,8 @@ fn naming(judgement: &Judgement) -> Box<[Option<Naming>]> {
 fn summarize(text: &StatementText<'_>, judgement: &Judgement, verdict: &Verdict, rules: &UserRules) -> Summary {
     let rule = match (&judgement.ruling, verdict) {
         (Ruling::Deny(refusal), _) => Some(&*refusal.name),
-        (Ruling::Allow, Verdict::Deny(_)) => Some("audit unavailable"),
+        (Ruling::Allow, Verdict::Deny(denial)) if denial.sqlstate == *b"58030" => Some("audit unavailable"),
+        (Ruling::Allow, Verdict::Deny(_)) => Some("foreign kill"),
         (Ruling::Allow, _) => None,
     };
     let relations = judgement.relations().map(|relation| relation.name.to_string());

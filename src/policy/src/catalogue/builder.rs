@@ -5,9 +5,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::mysql::Gathered;
 use super::query::{RESULTS, ROUTINES};
 use super::routines::{Routine, Routines};
 use super::{Catalogue, Column, Relation, types};
+use crate::sql::mysql::MySql;
 
 /// Why the rows give no catalogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,8 @@ pub struct CatalogueBuilder {
     generated: Vec<(u32, i16, Box<str>)>,
     routines: Routines,
     seen: [bool; RESULTS],
+    /// Rows of [`super::mysql::QUERIES`], where the server is one of MySQL's family.
+    mysql: Option<Box<Gathered>>,
     wrong: Option<usize>,
 }
 
@@ -49,9 +53,18 @@ impl CatalogueBuilder {
         Self::default()
     }
 
+    /// The same for the rows of [`super::mysql::QUERIES`].
+    #[must_use]
+    pub fn of_mysql(rules: MySql) -> Self {
+        Self { mysql: Some(Box::new(Gathered::new(rules))), ..Self::default() }
+    }
+
     /// Takes one row of the `result`-th statement, in text format.
     pub fn row(&mut self, result: usize, cells: &[Option<&[u8]>]) {
-        let taken = self.take(result, cells);
+        let taken = match &mut self.mysql {
+            Some(gathered) => gathered.row(result, cells),
+            None => self.take(result, cells),
+        };
         if let Some(seen) = self.seen.get_mut(result) {
             *seen = true;
         }
@@ -106,6 +119,9 @@ impl CatalogueBuilder {
     pub fn finish(mut self) -> Result<Catalogue, CatalogueError> {
         if let Some(result) = self.wrong {
             return Err(CatalogueError { result });
+        }
+        if let Some(gathered) = self.mysql.take() {
+            return gathered.finish();
         }
         for result in [0, 1, 5] {
             if !self.seen.get(result).copied().unwrap_or(false) {

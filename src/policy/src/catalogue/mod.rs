@@ -4,6 +4,8 @@
 //! moment: whoever asks about a relation that is not in it gets "unknown", never "not masked".
 
 mod builder;
+mod functions;
+pub mod mysql;
 mod query;
 mod routines;
 mod sight;

@@ -36,6 +36,7 @@ use wire::guard::Denial;
 
 pub use judge::{judge, judge_function_call, judge_unread};
 pub use later::{Named, Naming};
+pub use mysql::killed;
 pub use projection::Item;
 pub use tree::{Name, RelationUse};
 

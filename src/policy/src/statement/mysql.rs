@@ -7,10 +7,12 @@
 
 use core::ops::Range;
 
+use super::SqlContext;
 use super::carriers::{Carried, keywords};
 use super::kind::Kind;
 use super::tokens::Tokens;
-use crate::sql::lexer::Kind as TokenKind;
+use crate::sql::Dialect;
+use crate::sql::lexer::{Kind as TokenKind, LexOptions, Lexed};
 
 /// The kind that the first words of a range name, and the index behind the first; `None` for words that no
 /// statement starts with.
@@ -72,6 +74,29 @@ pub(super) fn leading(tokens: Tokens<'_, '_>, range: Range<usize>) -> Option<(Ki
         _ => return None,
     };
     Some((kind, at + 1))
+}
+
+/// The connections that the KILL statements of a text name; `None` for one that is not written as a number.
+/// Empty for a text that is not MySQL's or not lexed: it takes its outcome elsewhere.
+#[must_use]
+pub fn killed(text: &[u8], context: &SqlContext) -> Vec<Option<u32>> {
+    let options = LexOptions { dialect: context.dialect, ..LexOptions::default() };
+    let Dialect::MySql(_) = context.dialect else { return Vec::new() };
+    let Ok(lexed) = Lexed::new(text, options) else { return Vec::new() };
+    let tokens = Tokens::new(&lexed);
+    let mut found = Vec::new();
+    for range in tokens.statements() {
+        if !tokens.is_word(range.start, "kill") {
+            continue;
+        }
+        let is_modifier =
+            |at: &usize| ["hard", "soft", "connection", "query"].iter().any(|word| tokens.is_word(*at, word));
+        let at = (range.start + 1..range.end).find(|at| !is_modifier(at)).unwrap_or(range.end);
+        let number = lexed.tokens().get(at).filter(|token| token.kind == TokenKind::Number && at + 1 == range.end);
+        let number = number.and_then(|token| core::str::from_utf8(lexed.raw(token)).ok()?.parse().ok());
+        found.push(number);
+    }
+    found
 }
 
 /// `EXPLAIN t`, `DESCRIBE t column`, `EXPLAIN FOR CONNECTION n`: what is there, and no statement.
@@ -315,8 +340,6 @@ mod tests {
     use super::super::carriers;
     use super::super::kind::KindSet;
     use super::*;
-    use crate::sql::Dialect;
-    use crate::sql::lexer::{LexOptions, Lexed};
     use crate::sql::mysql::MySql;
 
     const MARIADB: MySql = MySql { mariadb: true, version: 101_119, ansi_quotes: false, no_backslash_escapes: false };
@@ -386,6 +409,18 @@ mod tests {
         ] {
             assert_eq!(opened(text).opaque, None, "{text}");
         }
+    }
+
+    #[test]
+    fn the_connections_that_are_to_be_killed_are_found() {
+        let context = SqlContext { dialect: Dialect::MySql(MARIADB), ..SqlContext::default() };
+        let found = |text: &str| killed(text.as_bytes(), &context);
+        assert_eq!(found("KILL 5; SELECT 1; kill /*!50000 hard */ query 7"), [Some(5), Some(7)]);
+        assert_eq!(found("KILL @a"), [None]);
+        assert_eq!(found("KILL USER ana"), [None]);
+        assert_eq!(found("KILL 5 + 1"), [None]);
+        assert_eq!(found("SELECT 'KILL 5'"), []);
+        assert_eq!(killed(b"KILL 5", &SqlContext::default()), []);
     }
 
     #[test]

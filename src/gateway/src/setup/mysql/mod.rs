@@ -31,6 +31,7 @@ use wire::fault::{Culprit, Fault};
 use self::packets::{next, reply};
 use super::port::Port;
 use super::{Opened, Setup, SetupError, client_gone, server_gone};
+use crate::cancel::CancelKey;
 use crate::protocol::ProtocolSession;
 
 /// What the client answered, and the server's side that waits for it.
@@ -72,6 +73,7 @@ impl Setup {
         let (client_capabilities, server_capabilities) = (answered.client_capabilities, answered.server_capabilities);
         let server_secure = answered.server_secure;
         let version = answered.greeting.server_version.clone();
+        let connection_id = answered.greeting.connection_id;
         let (mut server, ok, auth) = match self.config()?.auth {
             Auth::Passthrough => self.relay_mysql_login(client, answered).await?,
             Auth::Gateway { .. } => self.mysql_login_by_gateway(client, answered).await?,
@@ -101,7 +103,9 @@ impl Setup {
             server_secure,
         });
         let session = ProtocolSession::MySql(session);
-        Ok(Some(Opened { server, session, cancel: None, parameters, auth, place }))
+        // Who may kill it, where the server takes all for one user's: whoever is the same user here.
+        let key = CancelKey { listener: self.listener, process: connection_id, secret: self.facts.user.clone() };
+        Ok(Some(Opened { server, session, cancel: Some((key, address)), parameters, auth, place }))
     }
 
     /// Greets the client and reads its answer, through TLS where it asks for that. Returns the answer, the
