@@ -108,7 +108,8 @@ fn every_plugin_of_the_servers_passes() {
         ("mariadb", &["native_user", "ed25519_user", "trust_user"][..]),
         ("mysql97", &["caching_user", "sha256_user", "trust_user"]),
     ] {
-        let (server, gateway) = or_skip!(start(name));
+        let server = or_skip!(Server::find(name));
+        let gateway = Setup::before(&server).policy("").start();
         for user in users {
             let mut endpoint = gateway.endpoint(user, false);
             if *user == "trust_user" {
@@ -197,16 +198,15 @@ fn kill_leads_to_the_session_that_it_names() {
     for name in ["mariadb", "mysql97"] {
         let (server, gateway) = or_skip!(start(name));
         let dora = gateway.endpoint("dora", false);
+        let statement = format!("SELECT SLEEP(60) AS slept_{}", std::process::id());
+        let query = format!("SELECT id FROM information_schema.processlist WHERE info = '{statement}'");
         let sleeper = {
             let mut command = server.command_line(&dora);
-            command.args(["--execute", "SELECT SLEEP(60) AS slept"]);
+            command.args(["--execute", &statement]);
             std::thread::spawn(move || program::run(&mut command, LIMIT))
         };
         let id = program::eventually("the statement runs", Duration::from_secs(20), || {
-            let found = server.admin(
-                "mysql",
-                "SELECT id FROM information_schema.processlist WHERE info = 'SELECT SLEEP(60) AS slept'",
-            );
+            let found = server.admin("mysql", &query);
             (!found.is_empty()).then_some(found)
         });
         let killed = run(&server, &dora, &format!("KILL QUERY {id}"), false);
