@@ -264,12 +264,13 @@ fn one_slip_gives_one_problem() {
 }
 
 #[test]
-fn no_listener_and_mysql_are_said_so() {
+fn no_listener_is_said_so_and_a_protocol_must_be_known() {
     let found = Config::parse("", "f").unwrap_err();
     assert_eq!(found[0].to_string(), "f:1:1: no [[listen]] section: there is nothing to listen on");
-    let found = Config::parse(&LISTEN.replace("\"postgres\"", "\"mysql\""), "f").unwrap_err();
-    assert_eq!(found.len(), 1);
-    assert!(found[0].message.contains("not built yet"));
+    let config = Config::parse(&LISTEN.replace("\"postgres\"", "\"mysql\""), "f").unwrap();
+    assert_eq!(config.listeners[0].protocol, Protocol::MySql);
+    let found = Config::parse(&LISTEN.replace("\"postgres\"", "\"oracle\""), "f").unwrap_err();
+    assert!(found[0].to_string().starts_with("f:3:"), "{}", found[0]);
 }
 
 #[test]

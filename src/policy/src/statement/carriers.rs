@@ -150,6 +150,8 @@ fn explain(tokens: Tokens<'_, '_>, range: Range<usize>, levels: usize, carried: 
 fn query_kinds(tokens: Tokens<'_, '_>, range: Range<usize>, kind: Kind) -> KindSet {
     let mut kinds = KindSet::of(kind);
     let with = tokens.is_word(range.start, "with");
+    // MySQL has words between INSERT or REPLACE and INTO.
+    let target = tokens.find_word(range.clone(), "into").filter(|_| kind == Kind::INSERT && !with);
     for at in range.start + 1..range.end {
         let before_is_paren = tokens.is_sign(at - 1, "(");
         if (before_is_paren || (with && tokens.is_sign(at - 1, ")"))) && tokens.kind(at) == Some(TokenKind::Word) {
@@ -161,7 +163,11 @@ fn query_kinds(tokens: Tokens<'_, '_>, range: Range<usize>, kind: Kind) -> KindS
             }
         }
         // INTO is reserved: behind INSERT and MERGE it opens the target, elsewhere it makes a table.
-        if tokens.is_word(at, "into") && !tokens.is_word(at - 1, "insert") && !tokens.is_word(at - 1, "merge") {
+        if tokens.is_word(at, "into")
+            && Some(at) != target
+            && !tokens.is_word(at - 1, "insert")
+            && !tokens.is_word(at - 1, "merge")
+        {
             kinds.insert(Kind::CREATE_TABLE);
             kinds.insert(Kind::CREATE_TABLE_AS);
         }
