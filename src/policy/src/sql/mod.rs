@@ -8,8 +8,8 @@
 pub(crate) mod bridge;
 pub(crate) mod escape;
 pub mod lexer;
-mod silent;
 pub mod mysql;
+mod silent;
 
 /// Whose SQL a text is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
