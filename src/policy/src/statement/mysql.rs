@@ -189,11 +189,7 @@ pub(super) fn refine(tokens: Tokens<'_, '_>, range: Range<usize>, kind: Kind, ca
     let has = |word: &str| tokens.find_word_any(range.clone(), word).is_some();
     let queries = ["select", "table", "values"].into_iter().any(has);
     match kind {
-        Kind::SELECT if has("into") => {
-            if has("outfile") || has("dumpfile") {
-                carried.kinds.insert(Kind::COPY_TO);
-            }
-        }
+        Kind::SELECT if has("into") && (has("outfile") || has("dumpfile")) => carried.kinds.insert(Kind::COPY_TO),
         // AS may be left out.
         Kind::CREATE_TABLE if queries => carried.kinds.insert(Kind::CREATE_TABLE_AS),
         Kind::CREATE_FUNCTION | Kind::CREATE_TRIGGER | Kind::CREATE_RULE | Kind::ALTER_OTHER | Kind::DO => {
