@@ -122,7 +122,8 @@ fn command(tokens: Tokens<'_, '_>, range: Range<usize>, levels: usize, carried: 
 /// `EXPLAIN [(options)] [ANALYZE] [VERBOSE] statement`. ANALYZE that is written counts, whatever its value.
 fn explain(tokens: Tokens<'_, '_>, range: Range<usize>, levels: usize, carried: &mut Carried) {
     let mut at = range.start;
-    let mut analyze = false;
+    // MariaDB's `ANALYZE statement` has no other word for it.
+    let mut analyze = at.checked_sub(1).is_some_and(|before| tokens.is_word(before, "analyze"));
     let options = tokens.is_sign(at, "(") && !tokens.starts_query(at + 1);
     if options {
         let behind = tokens.closing(at, range.end).map_or(range.end, |close| close + 1);
