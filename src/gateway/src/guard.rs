@@ -3,8 +3,8 @@
 //! A verdict is looked up in the shard's cache before anything is parsed. The policy of the session changes
 //! only in [`Guard::judge`] and [`Guard::rejudge`], that is, between statements.
 
-mod names;
 mod mysql_settings;
+mod names;
 mod report;
 mod settings;
 mod statement;
