@@ -96,6 +96,9 @@ impl TablePattern {
 pub enum PatternError {
     /// An empty part.
     EmptyPart,
+    /// A path into a JSON value: `payload->>'email'`, `payload #>> '{email}'`. Taken for the name of a column
+    /// it would match none, and the rule would do nothing without a word.
+    JsonPath,
     /// Too many parts.
     Parts,
     /// A star beside other characters.
@@ -108,6 +111,7 @@ impl fmt::Display for PatternError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::EmptyPart => "a part of the pattern is empty",
+            Self::JsonPath => "paths into JSON (->, ->>, #>, #>>) are not supported; name the whole column, as in \"schema.table.column\" (a name that has such characters in it stands in double quotes)",
             Self::Parts => "too few or too many parts; columns are \"schema.table.column\" or \"table.column\", tables are \"schema.table\" or \"table\"",
             Self::Star => "* stands for a whole part only",
             Self::Quote => "double quotes go around a whole part",
@@ -116,6 +120,11 @@ impl fmt::Display for PatternError {
 }
 
 impl core::error::Error for PatternError {}
+
+/// Whether a text outside of quotes has an operator in it that reads inside a JSON value.
+fn has_json_path(text: &str) -> bool {
+    text.contains("->") || text.contains("#>")
+}
 
 fn parts(text: &str) -> Result<Vec<Part>, PatternError> {
     let mut parts = Vec::new();
@@ -129,6 +138,7 @@ fn parts(text: &str) -> Result<Vec<Part>, PatternError> {
             let (name, behind) = rest.split_at(rest.find('.').unwrap_or(rest.len()));
             match name {
                 "*" => (Part::Any, behind),
+                _ if has_json_path(name) => return Err(PatternError::JsonPath),
                 _ if name.contains('*') => return Err(PatternError::Star),
                 _ if name.contains('"') => return Err(PatternError::Quote),
                 _ => (Part::Name(name.trim().into()), behind),
@@ -141,7 +151,10 @@ fn parts(text: &str) -> Result<Vec<Part>, PatternError> {
         if behind.is_empty() {
             return Ok(parts);
         }
-        rest = behind.strip_prefix('.').ok_or(PatternError::Quote)?;
+        rest = behind.strip_prefix('.').ok_or_else(|| {
+            // What stands behind a quoted name: `"payload"->>'email'`.
+            if has_json_path(behind) { PatternError::JsonPath } else { PatternError::Quote }
+        })?;
     }
 }
 
@@ -216,5 +229,21 @@ mod tests {
         ] {
             assert_eq!(text.parse::<ColumnPattern>(), Err(error), "{text}");
         }
+    }
+
+    #[test]
+    fn paths_into_json_are_no_names() {
+        for text in [
+            "public.events.payload->>'email'",
+            "public.events.payload -> 'a' ->> 'b.c'",
+            "events.payload->'*'",
+            "events.\"payload\"->>'email'",
+            "events.payload #>> '{contact,email}'",
+        ] {
+            assert_eq!(text.parse::<ColumnPattern>(), Err(PatternError::JsonPath), "{text}");
+            assert_eq!(text.parse::<TablePattern>(), Err(PatternError::JsonPath), "{text}");
+        }
+        let quoted: ColumnPattern = r#"public.events."a->b""#.parse().unwrap();
+        assert!(quoted.matches("public", "events", "a->b"), "quotes make a name of anything");
     }
 }

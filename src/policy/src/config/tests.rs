@@ -126,6 +126,14 @@ fn every_problem_is_found_at_once_with_its_place() {
 #[test]
 fn one_slip_gives_one_problem() {
     for (tables, start) in [
+        (
+            "[[mask]]\nname = \"a\"\ncolumns = [\"t.a\", \"public.events.payload->>'email'\"]\n",
+            "8:19: mask[0].columns: paths into JSON (->, ->>, #>, #>>) are not supported; name the whole column",
+        ),
+        (
+            "[[deny]]\nname = \"a\"\ncolumns_read = [\"public.events.payload->>'email'\"]\n",
+            "8:17: deny[0].columns_read: paths into JSON",
+        ),
         ("x = \"mysql\"\n", "6:1: listen[0].x: unknown key"),
         ("tls = true\n", "6:7: listen[0].tls: expected a table, found a truth value"),
         (
