@@ -1,13 +1,17 @@
 //! `wiregate explain`: how the policy sees a statement.
 //!
-//! Asks the same functions as a running gateway, without a database: relations and columns are told by their
-//! names. Where a running gateway would look into the catalogue, the answer says so and takes the side on which
-//! nothing is shown.
+//! Asks the same functions as a running gateway, without a database: the relations, columns and functions that a
+//! statement names are taken to exist, functions as the server's own. Where a running gateway would look into
+//! the catalogue, the answer says so.
 
 use std::path::Path;
 
-use policy::config::Mask;
+use policy::catalogue::{Catalogue, ColumnMask, Sight};
+use policy::config::{Mask, Protocol};
 use policy::snapshot::{Snapshot, UserRules};
+use policy::sql::Dialect;
+use policy::sql::mysql::MySql;
+use policy::statement::lineage::{Flow, Lineage, Output, Place};
 use policy::statement::{Item, Judgement, MaskedParameters, Part, Reach, Read, Ruling, SqlContext, judge};
 use wire::limits::STATEMENT_BYTES;
 
@@ -16,33 +20,54 @@ use crate::{Failure, load, output};
 /// Explains a text for a user of a listener.
 pub(crate) fn explain(path: &Path, listener: &str, user: &str, sql: &str) -> Result<(), Failure> {
     let config = load::parse(path).map_err(Failure::Failed)?;
-    let names: Vec<&str> = config.listeners.iter().map(|listener| &*listener.name).collect();
-    if !names.contains(&listener) {
+    let Some(found) = config.listeners.iter().find(|found| *found.name == *listener) else {
+        let names: Vec<&str> = config.listeners.iter().map(|listener| &*listener.name).collect();
         let names = names.join(", ");
         return Err(Failure::Misused(format!("the config has no listener \"{listener}\"; it has: {names}")));
-    }
+    };
+    let context = context(found.protocol);
     if sql.len() > STATEMENT_BYTES {
         return Err(Failure::Misused(format!("the statement is longer than {STATEMENT_BYTES} bytes")));
     }
     let snapshot = Snapshot::compile(config.into(), 1);
-    output::answer(&text(&snapshot, listener, user, sql));
+    output::answer(&text(&snapshot, &context, listener, user, sql));
     Ok(())
 }
 
-fn text(snapshot: &Snapshot, listener: &str, user: &str, sql: &str) -> String {
+/// What a session starts with. Of MySQL's versions, which matter only to version comments, one that is recent.
+fn context(protocol: Protocol) -> SqlContext {
+    let dialect = match protocol {
+        Protocol::MySql => MySql::of_version(b"8.4.0").map_or(Dialect::Unknown, Dialect::MySql),
+        Protocol::Postgres => Dialect::Postgres,
+    };
+    SqlContext { dialect, ..SqlContext::default() }
+}
+
+fn text(snapshot: &Snapshot, context: &SqlContext, listener: &str, user: &str, sql: &str) -> String {
     let rules = snapshot.rules_for(listener, user);
-    let judgement = judge(&rules, sql.as_bytes(), &SqlContext::default(), None);
+    let named = judge(&rules, sql.as_bytes(), context, None);
+    let catalogue = Catalogue::assumed(&rules, sql.as_bytes(), context, &named);
+    let judgement = judge(&rules, sql.as_bytes(), context, Some(&catalogue));
     let mut out = Page(String::new());
     let groups = snapshot.groups_of(user);
     let groups = if groups.is_empty() { "no groups".to_owned() } else { groups.join(", ") };
     out.line("user", &format!("{user} ({groups}) of listener {listener}"));
     out.line("rules", &rule_names(&rules));
     for (index, part) in judgement.parts.iter().enumerate() {
-        explain_part(&mut out, &rules, &judgement, part, index, sql);
+        explain_part(&mut out, part, index, sql);
+        match &part.lineage {
+            Some(lineage) => Followed { rules: &rules, catalogue: &catalogue, sight: &catalogue.sight(&rules) }
+                .explain(&mut out, part, lineage),
+            None => by_name(&mut out, &rules, &judgement, part),
+        }
     }
     out.0.push('\n');
     verdict(&mut out, &judgement);
     results(&mut out, &rules, &judgement);
+    if named.catalogue_wanted {
+        let taken = "what the statement names is taken to exist, functions as the server's own; a running gateway reads the database's catalogue";
+        out.line("catalogue", taken);
+    }
     out.0
 }
 
@@ -62,7 +87,7 @@ fn rule_names(rules: &UserRules) -> String {
     if names.is_empty() { "none applies".to_owned() } else { names.join(", ") }
 }
 
-fn explain_part(out: &mut Page, rules: &UserRules, judgement: &Judgement, part: &Part, index: usize, sql: &str) {
+fn explain_part(out: &mut Page, part: &Part, index: usize, sql: &str) {
     out.0.push('\n');
     let text = sql.get(part.range.clone()).unwrap_or(sql).trim();
     out.line(&format!("statement {}", index + 1), text);
@@ -81,6 +106,10 @@ fn explain_part(out: &mut Page, rules: &UserRules, judgement: &Judgement, part: 
         let names: Vec<_> = part.functions.iter().map(ToString::to_string).collect();
         out.line("functions", &names.join(", "));
     }
+}
+
+/// The columns of a result whose values are not followed.
+fn by_name(out: &mut Page, rules: &UserRules, judgement: &Judgement, part: &Part) {
     match &part.projection {
         Some(items) => {
             for item in items {
@@ -92,6 +121,68 @@ fn explain_part(out: &mut Page, rules: &UserRules, judgement: &Judgement, part: 
             out.line("columns", "are told by the origin that the server gives each");
         }
         None => {}
+    }
+}
+
+/// A statement whose values are followed.
+struct Followed<'e> {
+    rules: &'e UserRules,
+    catalogue: &'e Catalogue,
+    sight: &'e Sight,
+}
+
+impl Followed<'_> {
+    fn explain(&self, out: &mut Page, part: &Part, lineage: &Lineage) {
+        for output in &lineage.columns {
+            let name =
+                output.name.as_deref().unwrap_or(if output.spread { "further columns" } else { "an expression" });
+            out.line("column", &format!("{name}: {}; from {}", self.fate(output), self.names(&output.flow)));
+        }
+        let stars = part.projection.iter().flat_map(|items| items.iter());
+        if stars.into_iter().any(|item| matches!(item, Item::Wildcard { .. })) {
+            out.line("column", "*: shows also what the statement does not name; a mask on it holds");
+        }
+        for used in &lineage.uses {
+            let counted = if used.equalities > 0 { " (equality with a constant)" } else { "" };
+            let restricted = self.sight.restricted_value(&used.flow);
+            let rule = restricted.map(|(rule, _)| format!("; restricted by \"{}\"", self.rules.rule_name(rule)));
+            let text = format!("{}: {}{counted}{}", used.how, self.names(&used.flow), rule.unwrap_or_default());
+            out.line("compares", &text);
+        }
+        for write in &lineage.writes {
+            let place = match &write.place {
+                Place::Columns(columns) => {
+                    let names = columns.iter().map(|column| self.name(column.relation, column.column));
+                    names.collect::<Vec<_>>().join(" or ")
+                }
+                Place::NewRelation => "a new relation".to_owned(),
+                Place::Sink(function) => format!("what {function} writes"),
+                Place::Unknown => "a place that is not known".to_owned(),
+            };
+            out.line("writes", &format!("{} into {place}", self.names(&write.flow)));
+        }
+    }
+
+    fn fate(&self, output: &Output) -> String {
+        match self.sight.mask_of_value(&output.flow, output.plain) {
+            ColumnMask::Masked(rule, method) => format!("masked by \"{}\" ({method})", self.rules.rule_name(rule)),
+            ColumnMask::None => "passes".to_owned(),
+            ColumnMask::UnknownRelation => "masked whole, because it cannot be told what it shows".to_owned(),
+        }
+    }
+
+    fn names(&self, flow: &Flow) -> String {
+        let mut names: Vec<_> = flow.origins().iter().map(|origin| self.name(origin.relation, origin.column)).collect();
+        if flow.is_unknown() {
+            names.push("what cannot be told".to_owned());
+        }
+        if names.is_empty() { "nothing stored".to_owned() } else { names.join(", ") }
+    }
+
+    fn name(&self, relation: u32, column: i16) -> String {
+        let Some(relation) = self.catalogue.relation(relation) else { return "an unknown relation".to_owned() };
+        let column = relation.column(column).map_or("*", |column| &*column.name);
+        format!("{}.{}.{column}", relation.schema, relation.name)
     }
 }
 
@@ -110,13 +201,13 @@ fn column(rules: &UserRules, judgement: &Judgement, part: &Part, item: &Item) ->
             let fates: Vec<_> = masks.iter().map(|mask| format!("{} {}", columns_of(mask), masked(mask))).collect();
             (shown, if fates.is_empty() { "passes".to_owned() } else { fates.join("; ") })
         }
-        Item::Computed { constant, text, .. } => {
+        Item::Computed { constant, .. } => {
             let fate = match judgement.reach {
                 Reach::No => "computed from what no mask covers: passes",
                 _ if *constant => "a constant: passes, unless a function in it shows stored values",
                 Reach::Yes(_) | Reach::Unknown => "computed where masked data is in reach: masked whole",
             };
-            (text.to_string(), fate.to_owned())
+            ("an expression".to_owned(), fate.to_owned())
         }
     }
 }
@@ -187,9 +278,6 @@ fn results(out: &mut Page, rules: &UserRules, judgement: &Judgement) {
         }
         MaskedParameters::These(_) => {}
     }
-    if judgement.catalogue_wanted {
-        out.line("catalogue", "a running gateway reads the database's catalogue first, and may mask less");
-    }
 }
 
 #[cfg(test)]
@@ -227,7 +315,7 @@ mod tests {
 
     fn explained(user: &str, sql: &str) -> String {
         let config = Config::parse(CONFIG, "t").unwrap();
-        text(&Snapshot::compile(config.into(), 1), "orders", user, sql)
+        text(&Snapshot::compile(config.into(), 1), &context(Protocol::Postgres), "orders", user, sql)
     }
 
     fn has(text: &str, line: &str) {
@@ -239,10 +327,25 @@ mod tests {
         let text = explained("ana", "SELECT c.name, c.card FROM public.customers c");
         has(&text, "user        ana (support) of listener orders");
         has(&text, "relation    public.customers (read)");
-        has(&text, "column      c.name: passes");
-        has(&text, "column      c.card: masked by \"cards\" (keep_last 4)");
+        has(&text, "column      name: passes; from public.customers.name");
+        has(&text, "column      card: masked by \"cards\" (keep_last 4); from public.customers.card");
         has(&text, "verdict     allow");
         has(&text, "detectors   email in every column: masked by \"mails\" (redact)");
+    }
+
+    #[test]
+    fn lineage_is_told_for_each_column_and_comparison() {
+        let sql = "WITH c AS (SELECT id, upper(card) AS x FROM customers) \
+                   SELECT x, o.total, count(*) FROM c JOIN orders o ON o.customer = c.id WHERE x LIKE '4%' GROUP BY 1, 2";
+        let text = explained("ana", sql);
+        has(&text, "column      x: masked by \"cards\" (redact); from public.customers.card");
+        has(&text, "column      total: passes; from public.orders.total");
+        has(&text, "column      count: passes; from nothing stored");
+        has(&text, "compares    WHERE: public.customers.card");
+        has(&text, "verdict     allow");
+        let text = explained("ana", "INSERT INTO notes (body) SELECT card FROM customers");
+        has(&text, "writes      public.customers.card into public.notes.body");
+        has(&text, "verdict     deny: copy of masked data");
     }
 
     #[test]
@@ -259,5 +362,14 @@ mod tests {
         has(&text, "rules       none applies");
         has(&text, "column      card: passes");
         has(&text, "results     pass unread");
+    }
+
+    #[test]
+    fn a_listener_of_mysql_reads_its_dialect() {
+        let config = CONFIG.replace("protocol = \"postgres\"", "protocol = \"mysql\"");
+        let snapshot = Snapshot::compile(Config::parse(&config, "t").unwrap().into(), 1);
+        let explained = |sql| text(&snapshot, &context(Protocol::MySql), "orders", "ana", sql);
+        has(&explained("SELECT `name` FROM `customers` WHERE `name` = 'it\\'s'"), "verdict     allow");
+        has(&explained("/*!50000 DROP */ TABLE `customers`"), "verdict     deny: no destructive DDL");
     }
 }

@@ -65,6 +65,16 @@ impl ColumnPattern {
         named || self.either.as_deref() == Some(table)
     }
 
+    /// The schema that it names for a table; `None` for any.
+    #[must_use]
+    pub fn schema(&self, table: &str) -> Option<&str> {
+        match (&self.either, &self.schema) {
+            (Some(name), _) => Some(&**name).filter(|name| *name != table),
+            (None, Part::Name(name)) => Some(name),
+            (None, Part::Any) => None,
+        }
+    }
+
     /// The name of the column; `None` for any.
     #[must_use]
     pub fn column(&self) -> Option<&str> {

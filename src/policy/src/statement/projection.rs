@@ -1,8 +1,8 @@
 //! What a query shows, column by column, as far as its outermost SELECT list or RETURNING tells.
 //!
 //! Only two questions are answered: whether a column is shown as it is stored (then the server names its
-//! origin), and whether a computed one can reveal a stored value. Lineage through expressions is not
-//! followed: what is computed from any column at all counts as revealing.
+//! origin), and whether a computed one can reveal a stored value. For statements whose values cannot be
+//! followed ([`super::lineage`]): what is computed from any column at all counts as revealing.
 
 use sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Insert, Join, JoinConstraint,
@@ -28,8 +28,6 @@ pub enum Item {
         constant: bool,
         /// Functions in it whose results it may show.
         calls: Box<[Name]>,
-        /// Its text, for `explain`.
-        text: Box<str>,
     },
     /// `*` or `t.*`.
     Wildcard {
@@ -115,9 +113,7 @@ fn of_expr(expr: &Expr) -> Item {
 fn computed(expr: &Expr, look: bool) -> Item {
     let mut calls = Vec::new();
     let constant = look && reveals_nothing(expr, &mut calls);
-    let mut text = expr.to_string();
-    text.truncate(text.floor_char_boundary(120));
-    Item::Computed { constant, calls: calls.into(), text: text.into() }
+    Item::Computed { constant, calls: calls.into() }
 }
 
 /// Whether no stored value can come out of an expression, if none comes out of the functions that are
