@@ -20,16 +20,7 @@ pub type TlsStream = StreamOwned<ClientConnection, TcpStream>;
 /// # Panics
 /// When `ca` cannot be read.
 pub fn connect(mut socket: TcpStream, ca: &Path, alpn: &[u8]) -> io::Result<TlsStream> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(ca).expect("read the authority").flatten() {
-        roots.add(certificate).expect("a usable authority");
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let mut config = client_config(ca);
     if !alpn.is_empty() {
         config.alpn_protocols = vec![alpn.to_vec()];
     }
@@ -39,4 +30,22 @@ pub fn connect(mut socket: TcpStream, ca: &Path, alpn: &[u8]) -> io::Result<TlsS
         connection.complete_io(&mut socket)?;
     }
     Ok(StreamOwned::new(connection, socket))
+}
+
+/// What a client trusts: the authority `ca` alone.
+///
+/// # Panics
+/// When `ca` cannot be read.
+#[must_use]
+pub fn client_config(ca: &Path) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(ca).expect("read the authority").flatten() {
+        roots.add(certificate).expect("a usable authority");
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("rustls has protocol versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
 }

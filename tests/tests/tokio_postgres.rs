@@ -1,12 +1,14 @@
 //! tokio-postgres: everything binary and pipelined, many queries in flight on one connection.
 
 use futures_util::{SinkExt, StreamExt, TryStreamExt, stream};
-use integration::matrix::{self, Case};
-use integration::{masked, or_skip, servers::Endpoint};
+use integration::matrix::Case;
+use integration::{masked, or_skip, servers::Endpoint, tls};
 use std::fmt::Write;
 use tokio::sync::mpsc;
 use tokio::time::{Duration, timeout};
-use tokio_postgres::{AsyncMessage, Client, NoTls, SimpleQueryMessage};
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+use tokio_postgres::{AsyncMessage, Client, NoTls, SimpleQueryMessage, Socket};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Result lines, as the driver programs print them.
 #[derive(Default)]
@@ -20,11 +22,28 @@ impl Lines {
 
 /// A client, and what the server says outside of replies.
 async fn connect(endpoint: &Endpoint) -> (Client, mpsc::UnboundedReceiver<String>) {
+    match rustls(endpoint) {
+        Some(connector) => connect_by(endpoint, "require", connector).await,
+        None => connect_by(endpoint, "disable", NoTls).await,
+    }
+}
+
+/// TLS that checks the certificate against the tests' authority, where the endpoint asks for TLS.
+fn rustls(endpoint: &Endpoint) -> Option<MakeRustlsConnect> {
+    endpoint.tls.then(|| MakeRustlsConnect::new(tls::client_config(&endpoint.ca)))
+}
+
+async fn connect_by<T>(endpoint: &Endpoint, mode: &str, connector: T) -> (Client, mpsc::UnboundedReceiver<String>)
+where
+    T: MakeTlsConnect<Socket>,
+    T::TlsConnect: TlsConnect<Socket>,
+    T::Stream: Send + 'static,
+{
     let dsn = format!(
-        "host=127.0.0.1 port={} user={} password={} dbname={}",
+        "host=127.0.0.1 port={} user={} password={} dbname={} sslmode={mode}",
         endpoint.port, endpoint.user, endpoint.password, endpoint.database
     );
-    let (client, mut connection) = tokio_postgres::connect(&dsn, NoTls).await.expect("connect");
+    let (client, mut connection) = tokio_postgres::connect(&dsn, connector).await.expect("connect");
     let (sender, receiver) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
@@ -129,7 +148,10 @@ async fn full(endpoint: &Endpoint) -> String {
     let cancel = client.cancel_token();
     let (slept, cancelled) = tokio::join!(client.batch_execute("SELECT pg_sleep(30)"), async {
         tokio::time::sleep(Duration::from_millis(300)).await;
-        cancel.cancel_query(NoTls).await
+        match rustls(endpoint) {
+            Some(connector) => cancel.cancel_query(connector).await,
+            None => cancel.cancel_query(NoTls).await,
+        }
     });
     lines.add("cancelled", (slept.expect_err("cancelled").code().cloned(), cancelled.is_ok()));
     lines.add("alive", client.query_one("SELECT 1", &[]).await.expect("alive").get::<_, i32>(0));
@@ -180,12 +202,4 @@ fn run(case: Case) {
     masked::check_driver_output(&support);
 }
 
-#[test]
-fn pg15_passthrough_plain() {
-    run(matrix::PG15_PASSTHROUGH_PLAIN);
-}
-
-#[test]
-fn pg18_gateway_plain() {
-    run(matrix::PG18_GATEWAY_PLAIN);
-}
+integration::for_each_case!(tokio_postgres_driver, crate::run);
