@@ -185,7 +185,7 @@ mod tests {
             "5a4a4b57",
             "Q-X-Z-J",
             "8264917 and more",
-            "1d5cd8faa6b91d",
+            "1d5ce606c2699d",
             "0123456789ABCDEF",
             "81,88,90,74,75,87",
             &encoded,
