@@ -94,6 +94,11 @@ install_packages() {
     return "$status"
 }
 
+# Where this machine gets Debian's packages from.
+debian_site() {
+    apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 2>/dev/null | grep -E '/debian/?$' | head -n 1
+}
+
 # need PACKAGE…: installs the Debian packages that are not there yet.
 need() {
     local missing=() package
