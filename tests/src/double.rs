@@ -98,6 +98,14 @@ impl Connection {
         Ok(Frame { tag, body })
     }
 
+    /// Reads bytes as they are.
+    ///
+    /// # Errors
+    /// What the socket says, and the end of the connection.
+    pub fn read_exact(&mut self, into: &mut [u8]) -> io::Result<()> {
+        self.socket.read_exact(into)
+    }
+
     /// Sends bytes as they are.
     ///
     /// # Errors

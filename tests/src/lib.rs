@@ -4,6 +4,7 @@
 //! - [`gateway`]: runs the `wiregate` binary with a generated config, private ports and a private audit log.
 //! - [`audit`]: reads that log back.
 //! - [`raw`]: a client that sends any bytes and shows every frame, for what no driver would send.
+//! - [`mysql_raw`]: the same for MySQL and MariaDB.
 //! - [`double`]: a scripted server on a TCP port, for what no PostgreSQL would answer.
 //! - [`program`]: runs drivers and command-line clients, with a time limit.
 //! - [`masked`]: what a masked result must look like.
@@ -23,6 +24,7 @@ pub mod double;
 pub mod gateway;
 pub mod masked;
 pub mod matrix;
+pub mod mysql_raw;
 pub mod program;
 pub mod raw;
 pub mod servers;

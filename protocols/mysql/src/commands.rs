@@ -89,8 +89,9 @@ fn malformed() -> Step {
     refused(Answer::Error(error::MALFORMED_PACKET, *b"HY000", "Malformed communication packet.".into()))
 }
 
-fn unknown_statement(id: u32) -> Step {
-    let text = format!("Unknown prepared statement handler ({id}) given to the server");
+/// In the words of both servers, which name their function for the command.
+fn unknown_statement(id: u32, function: &str) -> Step {
+    let text = format!("Unknown prepared statement handler ({id}) given to {function}");
     refused(Answer::Error(error::UNKNOWN_STATEMENT, *b"HY000", text.into()))
 }
 
@@ -279,7 +280,9 @@ impl<G: Guard> Session<G> {
     fn execute(&mut self, part: &Part<'_>, guard: &mut G, out: &mut Output) -> Result<Step, Fault> {
         let mut cursor = Cursor::new(part.body());
         let (Ok(id), Ok(flags)) = (lenenc::u32(&mut cursor, "id"), cursor.u8("flags")) else { return Ok(malformed()) };
-        let Some(prepared) = self.statements.find(id).map(Rc::clone) else { return Ok(unknown_statement(id)) };
+        let Some(prepared) = self.statements.find(id).map(Rc::clone) else {
+            return Ok(unknown_statement(id, "mysqld_stmt_execute"));
+        };
         match self.decide_again(&prepared, guard, out)? {
             Decision::Wait => Ok(Step::Blocked),
             Decision::Deny(denial) => Ok(denied(denial)),
@@ -335,14 +338,18 @@ impl<G: Guard> Session<G> {
 
     fn reset(&mut self, part: &Part<'_>, out: &mut Output) -> Result<Step, Fault> {
         let Ok(id) = lenenc::u32(&mut Cursor::new(part.body()), "id") else { return Ok(malformed()) };
-        let Some(prepared) = self.statements.find(id).map(Rc::clone) else { return Ok(unknown_statement(id)) };
+        let Some(prepared) = self.statements.find(id).map(Rc::clone) else {
+            return Ok(unknown_statement(id, "mysqld_stmt_reset"));
+        };
         self.quiet(part, Reply::Ok, Effect::ResetStatement(prepared), out)
     }
 
     /// Rows of a cursor, under the plan that its execution made.
     fn fetch(&mut self, part: &Part<'_>, guard: &mut G, out: &mut Output) -> Result<Step, Fault> {
         let Ok(id) = lenenc::u32(&mut Cursor::new(part.body()), "id") else { return Ok(malformed()) };
-        let Some(prepared) = self.statements.find(id).map(Rc::clone) else { return Ok(unknown_statement(id)) };
+        let Some(prepared) = self.statements.find(id).map(Rc::clone) else {
+            return Ok(unknown_statement(id, "mysqld_stmt_fetch"));
+        };
         let statement = prepared.statement.borrow().clone();
         self.run(part, (statement, false), Vec::new(), Reply::Rows, Some((prepared, true)), guard, out)
     }

@@ -1,0 +1,88 @@
+//! MySQL's protocol as no driver speaks it, packet for packet: what comes through the gateway equals what the
+//! server says, for a user under no rule.
+
+use integration::gateway::Setup;
+use integration::mysql_raw::message::{self, Parameter};
+use integration::mysql_raw::{Client, MARIADB, USUAL};
+use integration::or_skip;
+use integration::servers::{Endpoint, Server};
+use mysql::capability::Capabilities;
+use mysql::constant::command;
+
+/// What clients of each age and make agree on.
+fn dialects() -> [(&'static str, Capabilities); 5] {
+    [
+        ("usual", USUAL),
+        ("with EOF packets", USUAL.without(Capabilities::DEPRECATE_EOF)),
+        ("without session tracking", USUAL.without(Capabilities::SESSION_TRACK)),
+        ("with query attributes", USUAL | Capabilities::QUERY_ATTRIBUTES),
+        ("MariaDB's own", MARIADB),
+    ]
+}
+
+fn conversation(client: &mut Client) -> String {
+    let mut said = String::new();
+    let mut hear = |what: &str, reply: &dyn std::fmt::Display| said.push_str(&format!("--- {what}\n{reply}"));
+    for sql in [
+        "SELECT 1 AS one, NULL AS nothing, 'text' AS word",
+        "SELECT id, name, card, birthday FROM customers ORDER BY id LIMIT 3",
+        "SELECT 1; SELECT id FROM customers WHERE id < 3; SET @x = 1; SELECT broken FROM nowhere; SELECT 'never'",
+        "SET NAMES latin1",
+        "SELECT 'gr\u{fc}n'",
+        "SET NAMES utf8mb4",
+    ] {
+        hear(sql, &client.query(sql));
+    }
+    let select = client.prepare("SELECT id, name, total FROM (SELECT c.id, c.name, o.total FROM customers c JOIN orders o ON o.customer_id = c.id WHERE c.id <= ?) AS d ORDER BY id, total").expect("a statement");
+    assert_eq!((select.parameters, select.columns), (1, 3));
+    hear("execute", &client.execute(select.id, 0, &[Parameter::Int(2)]));
+    hear("with a cursor", &client.execute(select.id, 1, &[Parameter::Int(2)]));
+    hear("fetch", &client.ask(&message::fetch(select.id, 2)));
+    hear("fetch the rest", &client.ask(&message::fetch(select.id, 1000)));
+    hear("reset", &client.ask(&message::of_statement(command::STMT_RESET, select.id)));
+    client.command(&message::of_statement(command::STMT_CLOSE, select.id));
+    hear("closed", &client.execute(select.id, 0, &[Parameter::Int(2)]));
+    hear("closed", &client.ask(&message::of_statement(command::STMT_RESET, select.id)));
+    hear("closed", &client.ask(&message::fetch(select.id, 1)));
+    let long = client.prepare("SELECT LENGTH(?), ? AS short").expect("a statement");
+    for piece in [&b"first "[..], b"second"] {
+        client.command(&message::long_data(long.id, 0, piece));
+    }
+    hear("long data", &client.execute(long.id, 0, &[Parameter::Long, Parameter::Null]));
+    hear("another database", &client.ask(&message::simple(command::INIT_DB, b"information_schema")));
+    hear("back", &client.ask(&message::simple(command::INIT_DB, b"shop")));
+    hear("an unknown one", &client.ask(&message::simple(command::INIT_DB, b"nowhere")));
+    hear("one statement only", &client.ask(&message::simple(command::SET_OPTION, b"\x01\0")));
+    hear("two", &client.query("SELECT 1; SELECT 2"));
+    hear("several", &client.ask(&message::simple(command::SET_OPTION, b"\0\0")));
+    hear("two", &client.query("SELECT 1; SELECT 2"));
+    hear("ping", &client.ask(&message::simple(command::PING, b"")));
+    hear("an unknown command", &client.ask(b"\x77what"));
+    hear("reset", &client.ask(&message::simple(command::RESET_CONNECTION, b"")));
+    hear("after", &client.query("SELECT @x, DATABASE()"));
+    said
+}
+
+fn assert_same(name: &str, setup: impl Fn(&Server) -> Setup, tls: bool) {
+    let server = or_skip!(Server::find(name));
+    let gateway = setup(&server).start();
+    for (what, capabilities) in dialects() {
+        let talk = |endpoint: &Endpoint| conversation(&mut Client::login_with(endpoint, capabilities));
+        let direct = talk(&server.endpoint("dora", tls));
+        let through = talk(&gateway.endpoint("dora", tls));
+        for (expected, seen) in direct.lines().zip(through.lines()) {
+            assert_eq!(expected, seen, "{name}, {what}: without (left) and with (right) the gateway");
+        }
+        assert_eq!(direct.lines().count(), through.lines().count(), "{name}, {what}");
+    }
+}
+
+#[test]
+fn mariadb_says_the_same() {
+    assert_same("mariadb", Setup::before, false);
+}
+
+#[test]
+fn mysql_says_the_same_over_tls() {
+    assert_same("mysql97", |server| Setup::before(server).gateway_auth().tls_required(), true);
+}
