@@ -6,23 +6,25 @@
 //!
 //! # How
 //!
-//! Signs that are rare in rows (the `@` of an address, the `+` of a telephone number) and the prefixes of
-//! tokens are searched for by the vector code of `memchr` and of `aho-corasick`'s packed searcher. Forms made of
-//! digits, capitals and points are found in [`forms`](super::forms), 64 bytes at a time.
+//! Where only signs are asked for that are rare in rows (the `@` of an address, the `+` of a telephone number),
+//! the vector code of `memchr` finds them. All else goes over the batch in pages of 2 KiB: its bytes are sorted
+//! into classes ([`classes`](super::classes)), [`forms`](super::forms) and [`prefixes`](super::prefixes) say of
+//! each block of 64 bytes where something may end or stand, mostly nowhere, and only such a place is looked at.
 //!
-//! Rejected: searching for digits as for `@` (rows are full of them); regular expressions (0.2–0.3 GB/s).
+//! Rejected: searching for digits as for `@` (rows are full of them); regular expressions (0.2–0.3 GB/s); a packed
+//! search for all prefixes beside the classes (as many instructions again for each byte).
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use aho_corasick::AhoCorasick;
-use aho_corasick::packed::Searcher;
 use memchr::memmem;
 use wire::value::{Encoding, ValueType};
 
-use super::forms::Forms;
+use super::classes::{BLOCK, Classes, PAGE, Wanted};
+use super::forms::{Forms, Places, bits, confirmed};
 use super::literals::Literals;
+use super::prefixes::{self, TOKENS};
 use super::set::Detector;
-use super::{email, secret, token};
+use super::{email, secret};
 
 /// What a batch is to be searched for.
 #[derive(Clone, Debug, Default)]
@@ -39,17 +41,6 @@ pub(crate) struct Hints {
     /// Whether every cell is to be looked at.
     every: bool,
 }
-
-/// The detectors that search for prefixes.
-const TOKENS: [Detector; 7] = [
-    Detector::AwsKey,
-    Detector::GcpKey,
-    Detector::GithubToken,
-    Detector::Jwt,
-    Detector::PrivateKey,
-    Detector::SlackToken,
-    Detector::StripeKey,
-];
 
 impl Hints {
     /// What one detector searches for in columns of a type; nothing where it does not look into the type.
@@ -128,14 +119,12 @@ impl Hints {
     /// Appends the offsets in ascending order, none twice.
     pub(crate) fn scan(&self, batch: &[u8], hits: &mut Vec<u32>) {
         let from = hits.len();
-        if !self.forms.is_empty() {
-            self.forms.scan(batch, |at| push(at, hits));
+        if self.forms.is_empty() && self.tokens == 0 {
+            self.signs(batch, hits);
+        } else {
+            self.pages(batch, hits);
         }
         let sorted = hits.len();
-        self.signs(batch, hits);
-        if self.tokens != 0 {
-            self.token_prefixes(batch, hits);
-        }
         if self.binary_integers {
             binary_integers(batch, hits);
         }
@@ -159,22 +148,65 @@ impl Hints {
         }
     }
 
+    /// All that is asked for but literals and binary numbers.
+    fn pages(&self, batch: &[u8], hits: &mut Vec<u32>) {
+        let signs = self.emails || self.url_passwords || self.plus_signs;
+        let wanted = Wanted { signs, pairs: self.tokens != 0, ..self.forms.wanted() };
+        let (mut classes, mut places) = (Classes::NONE, Places::NONE);
+        // A block is read with the byte behind it; zeros stand behind the last.
+        let whole = batch.len().saturating_sub(1) / BLOCK * BLOCK;
+        let (blocks, rest) = batch.split_at(whole);
+        let mut tail = [0; BLOCK + 1];
+        tail[..rest.len()].copy_from_slice(rest);
+        for at in (0..blocks.len()).step_by(PAGE * BLOCK) {
+            let end = blocks.len().min(at + PAGE * BLOCK);
+            self.page(batch, at, &batch[at..=end], wanted, (&mut classes, &mut places), hits);
+        }
+        self.page(batch, whole, &tail, wanted, (&mut classes, &mut places), hits);
+    }
+
+    /// A page of the batch, which lies at `base`: its whole blocks and the byte behind.
+    fn page(
+        &self,
+        batch: &[u8],
+        base: usize,
+        bytes: &[u8],
+        wanted: Wanted,
+        (classes, places): (&mut Classes, &mut Places),
+        hits: &mut Vec<u32>,
+    ) {
+        let blocks = bytes.len() / BLOCK;
+        classes.fill(bytes, wanted);
+        places.find(self.forms, classes);
+        for block in (0..blocks).filter(|block| places.any(*block)) {
+            let at = base + block * BLOCK;
+            let found = places.confirmed(self.forms, classes, block, at, batch)
+                | confirmed(classes.signs[block + 1], at, |at| self.is_near_sign(batch, at))
+                | confirmed(classes.pairs[block + 1], at, |at| prefixes::stands_at(batch, at, self.tokens));
+            bits(found).for_each(|bit| push(at + bit, hits));
+        }
+        classes.turn(blocks);
+        places.turn(blocks);
+    }
+
+    /// Signs alone.
     fn signs(&self, batch: &[u8], hits: &mut Vec<u32>) {
         let at_signs = self.emails || self.url_passwords;
+        let near = |at: &usize| self.is_near_sign(batch, *at);
         match (at_signs, self.plus_signs) {
-            (true, true) => memchr::memchr2_iter(b'@', b'+', batch).for_each(|at| {
-                let near = if batch[at] == b'@' { self.is_near_address(batch, at) } else { is_near_phone(batch, at) };
-                if near {
-                    push(at, hits);
-                }
-            }),
-            (true, false) => memchr::memchr_iter(b'@', batch)
-                .filter(|at| self.is_near_address(batch, *at))
-                .for_each(|at| push(at, hits)),
-            (false, true) => {
-                memchr::memchr_iter(b'+', batch).filter(|at| is_near_phone(batch, *at)).for_each(|at| push(at, hits))
-            }
+            (true, true) => memchr::memchr2_iter(b'@', b'+', batch).filter(near).for_each(|at| push(at, hits)),
+            (true, false) => memchr::memchr_iter(b'@', batch).filter(near).for_each(|at| push(at, hits)),
+            (false, true) => memchr::memchr_iter(b'+', batch).filter(near).for_each(|at| push(at, hits)),
             (false, false) => {}
+        }
+    }
+
+    /// Whether what is asked for could stand around the `@` or `+` at this place.
+    fn is_near_sign(&self, batch: &[u8], at: usize) -> bool {
+        match batch.get(at) {
+            Some(b'@') => self.is_near_address(batch, at),
+            Some(b'+') => self.plus_signs && is_near_phone(batch, at),
+            _ => false,
         }
     }
 
@@ -187,43 +219,7 @@ impl Hints {
         (self.emails && email::is_local(*before) && email::is_domain(*behind))
             || (self.url_passwords && secret::is_authority(*before) && secret::is_host(*behind))
     }
-
-    fn token_prefixes(&self, batch: &[u8], hits: &mut Vec<u32>) {
-        let wanted = |prefix: usize| PREFIXES.wanted.get(prefix).is_some_and(|detector| self.tokens & detector != 0);
-        match &PREFIXES.packed {
-            Some(searcher) => searcher
-                .find_iter(batch)
-                .filter(|found| wanted(found.pattern().as_usize()))
-                .for_each(|found| push(found.start(), hits)),
-            None => PREFIXES
-                .automaton
-                .iter()
-                .flat_map(|searcher| searcher.find_iter(batch))
-                .filter(|found| wanted(found.pattern().as_usize()))
-                .for_each(|found| push(found.start(), hits)),
-        }
-    }
 }
-
-/// A search for the prefixes of all tokens at once.
-struct Prefixes {
-    /// The bit of the detector of each prefix.
-    wanted: Vec<u8>,
-    packed: Option<Searcher>,
-    /// For machines without the vector instructions that the packed search needs.
-    automaton: Option<AhoCorasick>,
-}
-
-static PREFIXES: LazyLock<Prefixes> = LazyLock::new(|| {
-    let all = TOKENS
-        .iter()
-        .enumerate()
-        .flat_map(|(at, token)| token::prefixes(token).into_iter().map(move |prefix| (1 << at, prefix)));
-    let (wanted, prefixes): (Vec<u8>, Vec<&[u8]>) = all.unzip();
-    let packed = Searcher::new(&prefixes);
-    let automaton = if packed.is_some() { None } else { AhoCorasick::new(&prefixes).ok() };
-    Prefixes { wanted, packed, automaton }
-});
 
 /// Whether a telephone number could begin with a `+`.
 fn is_near_phone(batch: &[u8], at: usize) -> bool {

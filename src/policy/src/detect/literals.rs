@@ -8,10 +8,9 @@
 //! # How
 //!
 //! At each position of a text its next eight bytes (four, or fewer, for shorter literals) are multiplied to a
-//! hash and two bits of a filter are asked whether some literal begins so; the filter has 16 bits for each and
-//! stays in the second-level cache up to a million. What passes asks a table how long such literals are, then
-//! a hash table over whole literals, then compares bytes. So a million literals cost some 40 MB, and a text no
-//! more than for a thousand.
+//! hash and two bits in one word of a filter are asked whether some literal begins so; the filter has 16 bits for
+//! each, 2 MB for a million. What passes asks a table how long such literals are, then a hash table over whole
+//! literals, then compares bytes. So a million literals cost some 40 MB, and a text little more than for a thousand.
 //!
 //! Rejected: Aho–Corasick over all literals. Its automaton has a state for each byte of them: for a million
 //! of 16 bytes some hundreds of megabytes, and each byte of a text is a jump to another cache line.
@@ -155,7 +154,7 @@ fn hash_bytes(bytes: &[u8]) -> u64 {
     words.fold(bytes.len() as u64, |hash, word| hash_word(hash.rotate_left(23) ^ u64::from_le_bytes(*word), 0))
 }
 
-/// Bits by hash: two for each beginning.
+/// Bits by hash: two for each beginning, in one word, so that a text costs one access to memory for each position.
 struct Filter {
     bits: Vec<u64>,
     mask: u64,
@@ -167,20 +166,21 @@ impl Filter {
         Self { bits: vec![0; bits / 64], mask: bits as u64 - 1 }
     }
 
+    /// The word of a hash, and its two bits there.
     #[inline(always)]
-    fn places(&self, hash: u64) -> [(usize, u64); 2] {
-        [hash & self.mask, hash >> 32 & self.mask].map(|bit| (to_index(bit >> 6), 1 << (bit & 63)))
+    fn place(&self, hash: u64) -> (usize, u64) {
+        (to_index((hash & self.mask) >> 6), 1 << (hash & 63) | 1 << (hash >> 40 & 63))
     }
 
     fn insert(&mut self, hash: u64) {
-        for (index, bit) in self.places(hash) {
-            self.bits[index] |= bit;
-        }
+        let (index, bits) = self.place(hash);
+        self.bits[index] |= bits;
     }
 
     #[inline(always)]
     fn may_have(&self, hash: u64) -> bool {
-        self.places(hash).iter().all(|(index, bit)| self.bits.get(*index).is_some_and(|word| word & bit != 0))
+        let (index, bits) = self.place(hash);
+        self.bits.get(index).is_some_and(|word| word & bits == bits)
     }
 }
 
@@ -353,6 +353,8 @@ impl Literals {
     #[inline(always)]
     fn each_beginning(&self, text: &[u8], from: usize, mut found: impl FnMut(usize, usize, u64) -> bool) {
         const STEP: usize = 4096;
+        // Long literals alone, as lists of names and numbers have them: one question for each position.
+        let only_long = self.beginnings == [8];
         let mut lower = [0; STEP + 8];
         let mut base = from;
         while base < text.len() {
@@ -369,6 +371,13 @@ impl Literals {
             for (offset, bytes) in lower.windows(8).take(here).enumerate() {
                 let Some(bytes) = bytes.first_chunk::<8>() else { break };
                 let whole = u64::from_le_bytes(*bytes);
+                if only_long {
+                    let hash = hash_word(whole, 8);
+                    if self.filter.may_have(hash) && offset + 8 <= end && !found(base + offset, 8, hash) {
+                        return;
+                    }
+                    continue;
+                }
                 for &first in &self.beginnings {
                     let hash = hash_word(whole & low_bytes(first), first);
                     if self.filter.may_have(hash) && offset + first <= end && !found(base + offset, first, hash) {

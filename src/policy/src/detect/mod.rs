@@ -43,6 +43,7 @@
 
 mod card;
 mod cell;
+mod classes;
 mod container;
 mod email;
 mod forms;
@@ -53,6 +54,7 @@ mod json;
 mod literals;
 mod pattern;
 mod phone;
+mod prefixes;
 mod secret;
 mod set;
 mod ssn;
