@@ -24,6 +24,13 @@ pub(crate) const CHAIN: usize = 600;
 /// Most levels that the parser may recurse.
 const RECURSION: usize = 50;
 
+/// Where tokens stand for the parser: nowhere. It would write places into the text of an error each time that it
+/// tries one reading of several, and nobody reads them.
+const NOWHERE: Span = {
+    let location = Location { line: 0, column: 0 };
+    Span { start: location, end: location }
+};
+
 /// The tree of one statement; `None` where the parser does not read it to its end, or a limit is passed.
 pub(crate) fn parse(lexed: &Lexed<'_>, range: core::ops::Range<usize>) -> Option<sqlparser::ast::Statement> {
     let tokens = lexed.tokens().get(range.clone())?;
@@ -61,6 +68,7 @@ fn shallow(lexed: &Lexed<'_>, tokens: &[Token]) -> bool {
         b"similar",
         b"union",
     ];
+    const LONGEST: usize = 9;
     let mut levels: Vec<usize> = vec![0];
     let mut total = 0_usize;
     for token in tokens {
@@ -90,7 +98,7 @@ fn shallow(lexed: &Lexed<'_>, tokens: &[Token]) -> bool {
                     }
                 }
             },
-            Kind::Word if WORDS.iter().any(|word| raw.eq_ignore_ascii_case(word)) => {
+            Kind::Word if raw.len() <= LONGEST && WORDS.iter().any(|word| raw.eq_ignore_ascii_case(word)) => {
                 if let Some(level) = levels.last_mut() {
                     *level += 1;
                     total += 1;
@@ -145,24 +153,19 @@ fn convert(lexed: &Lexed<'_>, range: core::ops::Range<usize>) -> Option<Vec<Toke
         }
         if is_spelled_out(lexed, index) {
             // Only the sign goes over: `OPERATOR`, `(`, `pg_catalog` and `.` before it, and `)` behind.
-            let location = Location { line: 1, column: u64::from(token.start) + 1 };
-            let token = parser_token(lexed, index + 4)??;
-            converted.push(TokenWithSpan { token, span: Span { start: location, end: location } });
+            converted.push(TokenWithSpan { token: parser_token(lexed, index + 4)??, span: NOWHERE });
             index += 6;
             continue;
         }
         if is_table_command(lexed, range.start, index) {
-            let location = Location { line: 1, column: u64::from(token.start) + 1 };
-            let span = Span { start: location, end: location };
             let words =
                 [ParserToken::make_word("select", None), ParserToken::Mul, ParserToken::make_word("from", None)];
-            converted.extend(words.into_iter().map(|token| TokenWithSpan { token, span }));
+            converted.extend(words.into_iter().map(|token| TokenWithSpan { token, span: NOWHERE }));
             index += 1;
             continue;
         }
         if let Some(token) = parser_token(lexed, index)? {
-            let location = Location { line: 1, column: u64::from(lexed.tokens().get(index)?.start) + 1 };
-            converted.push(TokenWithSpan { token, span: Span { start: location, end: location } });
+            converted.push(TokenWithSpan { token, span: NOWHERE });
         }
         if converted.len() > TOKENS {
             return None;
@@ -186,9 +189,8 @@ fn is_sign(lexed: &Lexed<'_>, index: usize, sign: &str) -> bool {
 
 /// ONLY before a table or a table in parentheses; not that of `FETCH FIRST ROW ONLY`.
 fn is_only(lexed: &Lexed<'_>, index: usize) -> bool {
-    let opens = lexed.tokens().get(index + 1).is_some_and(|token| lexed.is_sign(token, "("));
     word_in(lexed, index, &["only"])
-        && (opens || is_named(lexed, index + 1))
+        && (is_sign(lexed, index + 1, "(") || is_named(lexed, index + 1))
         && !index.checked_sub(1).is_some_and(|before| word_in(lexed, before, &["row", "rows"]))
 }
 

@@ -9,7 +9,7 @@ use super::lexer::NAME_BYTES;
 
 /// A word as PostgreSQL folds it: ASCII letters to lower case, other characters untouched.
 pub(crate) fn fold(raw: &[u8]) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(raw);
+    let text = core::str::from_utf8(raw).map_or_else(|_| String::from_utf8_lossy(raw), Cow::Borrowed);
     if text.bytes().any(|byte| byte.is_ascii_uppercase()) { Cow::Owned(text.to_ascii_lowercase()) } else { text }
 }
 

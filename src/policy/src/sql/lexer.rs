@@ -135,6 +135,19 @@ impl<'a> Lexed<'a> {
         token.kind == Kind::Word && self.raw(token).eq_ignore_ascii_case(word.as_bytes())
     }
 
+    /// Whether a word or quoted name stands for this name, given in lower case. As a comparison with
+    /// [`Self::name`], without making it.
+    #[must_use]
+    pub fn is_named(&self, index: usize, name: &str) -> bool {
+        match self.tokens.get(index) {
+            Some(token) if token.kind == Kind::Word => self.raw(token).eq_ignore_ascii_case(name.as_bytes()),
+            Some(token) if matches!(token.kind, Kind::Quoted | Kind::UnicodeQuoted) => {
+                self.name(index).is_some_and(|found| found == name)
+            }
+            _ => false,
+        }
+    }
+
     /// The name that a word or quoted name stands for: folded, unescaped, cut to [`NAME_BYTES`]; `None` for
     /// other tokens.
     #[must_use]

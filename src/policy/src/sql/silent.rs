@@ -8,6 +8,12 @@ use super::lexer::{Kind, Lexed};
 
 /// How many tokens from `index` on are to be left out; usually none. `end` is that of the statement.
 pub(super) fn length(lexed: &Lexed<'_>, index: usize, end: usize) -> usize {
+    // Asked of every token: what follows is for few.
+    let Some(first) = lexed.tokens().get(index) else { return 0 };
+    let begins = lexed.raw(first).first().map_or(0, u8::to_ascii_lowercase);
+    if !(first.kind == Kind::Word && b"aceosvw".contains(&begins) || begins == b'[') {
+        return 0;
+    }
     let word = |at: usize, words: &[&str]| {
         at < end && lexed.tokens().get(at).is_some_and(|token| words.iter().any(|word| lexed.is_word(token, word)))
     };

@@ -243,29 +243,38 @@ pub fn names() -> Vec<&'static str> {
     names
 }
 
+/// The kinds that have all of these bits. Asked for with each statement, and so made by the compiler.
+const fn having(bits: u8) -> KindSet {
+    let (mut found, mut index) = (0, 0);
+    while index < KINDS.len() {
+        if KINDS[index].1 & bits == bits {
+            found |= 1 << index;
+        }
+        index += 1;
+    }
+    KindSet(found)
+}
+
 /// Every kind of the group that changes schema, roles or privileges.
 #[must_use]
-pub fn ddl() -> KindSet {
-    named("ddl").unwrap_or_default()
+pub const fn ddl() -> KindSet {
+    const ALL: KindSet = having(DDL);
+    ALL
 }
 
 /// Every class: what a statement reaches beside the relations that it names. Their names have underscores.
 /// Users under column masks may not send them unless the config says so, because masks do not hold there.
 #[must_use]
-pub fn classes() -> KindSet {
-    let mut found = KindSet::EMPTY;
-    for (index, (_, bits)) in KINDS.iter().enumerate() {
-        if let (CLASS, Ok(index)) = (bits & CLASS, u8::try_from(index)) {
-            found.insert(Kind(index));
-        }
-    }
-    found
+pub const fn classes() -> KindSet {
+    const ALL: KindSet = having(CLASS);
+    ALL
 }
 
 /// Every kind that changes rows.
 #[must_use]
-pub fn write() -> KindSet {
-    named("write").unwrap_or_default()
+pub const fn write() -> KindSet {
+    const ALL: KindSet = having(WRITE);
+    ALL
 }
 
 #[cfg(test)]
@@ -279,6 +288,8 @@ mod tests {
         assert!(drop.within(ddl()) && KindSet::of(Kind::GRANT).within(ddl()));
         assert!(KindSet::of(Kind::COPY_FROM).within(write()) && !KindSet::of(Kind::COPY_TO).meets(write()));
         assert_eq!(named("copy").unwrap().to_string(), "copy from, copy to");
+        assert_eq!((named("ddl"), named("write")), (Some(ddl()), Some(write())));
+        assert!(classes().iter().all(|class| class.name().contains('_')) && !classes().is_empty());
         assert_eq!(named("drp"), None);
     }
 

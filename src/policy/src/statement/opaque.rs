@@ -54,10 +54,13 @@ fn only_reads(name: &str) -> bool {
 
 /// Whether a function shows or does what its arguments do not tell.
 pub(super) fn is_opaque(name: &str) -> bool {
-    OPAQUE.iter().any(|entry| match entry.strip_suffix('*') {
+    let fits = |entry: &str| match entry.strip_suffix('*') {
         Some(start) => name.starts_with(start),
-        None => *entry == name,
-    })
+        None => entry == name,
+    };
+    // Most names are told from an entry by their first letter; this is asked of every call.
+    let first = name.as_bytes().first();
+    OPAQUE.iter().any(|entry| entry.as_bytes().first() == first && fits(entry))
 }
 
 /// Whether a function may run any statement.
@@ -126,7 +129,11 @@ pub(super) fn encoding(name: &[u8]) -> ClientEncoding {
 pub(super) fn switches_encoding(tokens: Tokens<'_, '_>, range: core::ops::Range<usize>) -> bool {
     let value = |at: usize| tokens.lexed.string(at).or_else(|| tokens.lexed.name(at));
     let concerns = range.clone().any(|at| {
-        let named = value(at).is_some_and(|value| value.eq_ignore_ascii_case("client_encoding"));
+        let named = match tokens.kind(at) {
+            // Most tokens: not worth a decoded name.
+            Some(Kind::Word) => tokens.is_word(at, "client_encoding"),
+            _ => value(at).is_some_and(|value| value.eq_ignore_ascii_case("client_encoding")),
+        };
         named || (tokens.is_word(at, "set") && (at..at + 4).any(|next| tokens.is_word(next, "names")))
     });
     concerns
@@ -141,8 +148,8 @@ pub(super) fn switches_encoding(tokens: Tokens<'_, '_>, range: core::ops::Range<
 pub(super) fn computes_setting(tokens: Tokens<'_, '_>, mut range: core::ops::Range<usize>) -> bool {
     !is_pg_dumps(tokens, range.clone())
         && range.any(|at| {
-            tokens.lexed.name(at).is_some_and(|name| name == "set_config")
-                && tokens.is_sign(at + 1, "(")
+            tokens.is_sign(at + 1, "(")
+                && tokens.lexed.is_named(at, "set_config")
                 && !(matches!(tokens.kind(at + 2), Some(Kind::Text))
                     && tokens.is_sign(at + 3, ",")
                     && literal_if_encoding(tokens, at + 2))

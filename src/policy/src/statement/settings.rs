@@ -52,7 +52,7 @@ pub(super) fn changed<'f>(
         return true;
     }
     let configures = |at: usize| {
-        let called = tokens.lexed.name(at).is_some_and(|name| name == "set_config") && tokens.is_sign(at + 1, "(");
+        let called = tokens.is_sign(at + 1, "(") && tokens.lexed.is_named(at, "set_config");
         let harmless = tokens.kind(at + 2) == Some(TokenKind::Text)
             && tokens.is_sign(at + 3, ",")
             && tokens.lexed.string(at + 2).is_some_and(|setting| !followed(&setting));
