@@ -1,89 +1,15 @@
 //! What a line of the audit log costs: with the parts that sessions and statements encode once, and without.
-//!
-//! Lines are appended to a buffer that is emptied when it is as large as a batch; no file is written.
 
-use std::hint::black_box;
+#![expect(clippy::expect_used, reason = "a benchmark that cannot run should stop")]
 
-use audit::{Identity, Judged, MaskCount, Parameter, Record, Statement, Subject, Summary, Text, Verdict, encode};
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+#[expect(dead_code, reason = "other benchmarks use the rest")]
+mod cases;
 
-const BATCH_BYTES: usize = 64 * 1024;
-const SQL: &[u8] = b"SELECT abalance FROM pgbench_accounts WHERE aid = $1";
+use criterion::{Criterion, criterion_group, criterion_main};
 
-fn identity() -> Identity {
-    Identity::encode(&Subject {
-        session: "0-1753000000000-42",
-        client: "127.0.0.1:51234",
-        listener: "bench",
-        user: b"trust_user",
-        groups: &["support"],
-        database: b"bench",
-        application: b"pgbench",
-    })
+fn audit(criterion: &mut Criterion) {
+    cases::time(criterion, cases::audit::cases());
 }
 
-fn summary() -> Summary {
-    Summary::encode(&Judged {
-        statement: SQL.into(),
-        kinds: &["select"],
-        relations: &["public.pgbench_accounts"],
-        verdict: Verdict::Allow,
-        rule: None,
-        reported: &[],
-    })
-}
-
-fn statement<'a>(identity: &'a Identity, summary: &'a Summary, parameters: &'a [Parameter<'a>]) -> Statement<'a> {
-    Statement {
-        unix_ns: 1_753_000_000_123_456_789,
-        identity,
-        summary,
-        number: 1234,
-        part: 0,
-        parameters,
-        parameters_total: parameters.len(),
-        masks: &[],
-        oversized_cells: 0,
-        rows: 1,
-        bytes_in: 52,
-        bytes_out: 91,
-        tag: b"SELECT 1",
-        sqlstate: None,
-        server_ns: 43_000,
-        gateway_ns: 6_000,
-        suspended: false,
-        abandoned: false,
-    }
-}
-
-fn lines(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("audit line");
-    group.throughput(Throughput::Elements(1));
-    let (identity, summary) = (identity(), summary());
-    let parameters = [Parameter::Text(Text::from(&b"123456"[..]))];
-    let masks = [MaskCount { rule: "card numbers", cells: 100 }, MaskCount { rule: "holders", cells: 100_000 }];
-    let point = statement(&identity, &summary, &parameters);
-    let masked = Statement { masks: &masks, ..point };
-    let mut out = Vec::with_capacity(2 * BATCH_BYTES);
-    for (name, record) in [("point query", point), ("two masks", masked)] {
-        group.bench_function(name, |bencher| {
-            bencher.iter(|| {
-                encode(&Record::Statement(black_box(record)), &mut out);
-                if out.len() > BATCH_BYTES {
-                    out.clear();
-                }
-            });
-        });
-    }
-    group.finish();
-}
-
-fn once(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("audit, encoded once");
-    group.bench_function("session", |bencher| bencher.iter(identity));
-    group.bench_function("statement", |bencher| bencher.iter(summary));
-    group.finish();
-}
-
-criterion_group!(benches, lines, once);
+criterion_group!(benches, audit);
 criterion_main!(benches);

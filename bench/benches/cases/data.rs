@@ -10,13 +10,13 @@ use policy::rule::RuleId;
 use wire::value::{Encoding, ValueType};
 
 /// A frame.
-pub(crate) fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
+pub(super) fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
     let length = i32::try_from(body.len() + 4).expect("a small body");
     [&[kind][..], &length.to_be_bytes(), body].concat()
 }
 
 /// A DataRow of text cells.
-pub(crate) fn row(cells: &[String]) -> Vec<u8> {
+pub(super) fn row(cells: &[String]) -> Vec<u8> {
     let mut body = u16::try_from(cells.len()).expect("few columns").to_be_bytes().to_vec();
     for cell in cells {
         body.extend_from_slice(&u32::try_from(cell.len()).expect("a short cell").to_be_bytes());
@@ -26,10 +26,10 @@ pub(crate) fn row(cells: &[String]) -> Vec<u8> {
 }
 
 /// The columns of [`batch`].
-pub(crate) const NAMES: [&str; 4] = ["id", "branch", "balance", "holder"];
+pub(super) const NAMES: [&str; 4] = ["id", "branch", "balance", "holder"];
 
 /// Whole rows of about 100 bytes, as many as fit into 64 KiB. Every `hit_every`-th holds an e-mail address.
-pub(crate) fn batch(hit_every: Option<u32>) -> Vec<u8> {
+pub(super) fn batch(hit_every: Option<u32>) -> Vec<u8> {
     let mut out = Vec::with_capacity(64 * 1024);
     for id in 1u32.. {
         let holder = if hit_every.is_some_and(|every| id % every == 0) {
@@ -47,12 +47,12 @@ pub(crate) fn batch(hit_every: Option<u32>) -> Vec<u8> {
 }
 
 /// A text column without rules.
-pub(crate) fn plain_column() -> ColumnSpec {
+pub(super) fn plain_column() -> ColumnSpec {
     ColumnSpec { value_type: ValueType::Text, encoding: Encoding::Text, nullable: true, mask: None, detectors: None }
 }
 
-/// The four columns of [`batch`], all under all detectors.
-pub(crate) fn detector_mask() -> RowMask {
+/// The four columns of [`batch`], all under three detectors.
+pub(super) fn detector_mask() -> RowMask {
     let uses = [Detector::Email, Detector::Card, Detector::Ssn].map(|detector| DetectorUse {
         rule: RuleId(0),
         detector,

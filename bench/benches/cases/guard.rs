@@ -12,10 +12,10 @@ use wire::guard::{
 };
 use wire::value::Column;
 
-use crate::support::{NAMES, frame, plain_column};
+use super::data::{NAMES, frame, plain_column};
 
 /// A RowDescription of text columns: `name`, then its relation and number.
-pub(crate) fn description(names: &[&str]) -> Vec<u8> {
+pub(super) fn description(names: &[&str]) -> Vec<u8> {
     let mut body = u16::try_from(names.len()).expect("few columns").to_be_bytes().to_vec();
     for (number, name) in (1u16..).zip(names) {
         body.extend_from_slice(name.as_bytes());
@@ -30,8 +30,8 @@ pub(crate) fn description(names: &[&str]) -> Vec<u8> {
     frame(b'T', &body)
 }
 
-/// The four columns of [`crate::support::batch`], the last under a mask.
-pub(crate) fn column_mask(method: Method) -> RowMask {
+/// The four columns of [`super::data::batch`], the last under a mask.
+pub(super) fn column_mask(method: Method) -> RowMask {
     let mut columns = vec![plain_column(); NAMES.len()];
     columns[3].mask = Some((RuleId(0), method));
     RowMask::new(columns)
@@ -39,13 +39,13 @@ pub(crate) fn column_mask(method: Method) -> RowMask {
 
 /// Allows everything; masks by one plan, if it has one.
 #[derive(Default)]
-pub(crate) struct BenchGuard {
+pub(super) struct BenchGuard {
     /// What is done to every result.
-    pub(crate) plan: Option<Arc<RowMask>>,
+    pub(super) plan: Option<Arc<RowMask>>,
     /// Cells changed so far.
-    pub(crate) counts: MaskCounts,
+    pub(super) counts: MaskCounts,
     /// Statements completed so far.
-    pub(crate) completed: u64,
+    pub(super) completed: u64,
 }
 
 impl Guard for BenchGuard {

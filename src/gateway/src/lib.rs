@@ -27,6 +27,6 @@ mod shard;
 mod start;
 pub mod tls;
 mod upstream;
-mod verdicts;
+pub mod verdicts;
 
 pub use start::{Running, Secrets, SecretsHandle, StartError, shard_count, start};

@@ -20,6 +20,7 @@ use crate::cancel::CancelRegistry;
 use crate::catalogues::Catalogues;
 use crate::clock::Clock;
 use crate::comparisons::Comparisons;
+use crate::guard::Statement;
 use crate::relay::Relays;
 use crate::ring::{Ring, SocketId};
 use crate::rsa::RsaKey;
@@ -188,7 +189,7 @@ pub(crate) struct Shard {
     /// The record of what happened.
     pub(crate) audit: RefCell<AuditLog>,
     /// Judged statements.
-    pub(crate) verdicts: RefCell<VerdictCache>,
+    pub(crate) verdicts: RefCell<VerdictCache<Statement>>,
     /// What databases hold, as far as masks ask.
     pub(crate) catalogues: RefCell<Catalogues>,
     /// Shared with the other shards.

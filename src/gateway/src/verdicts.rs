@@ -12,7 +12,6 @@ use std::rc::Rc;
 use policy::snapshot::RulesKey;
 use policy::statement::SqlContext;
 
-use crate::guard::Statement;
 use crate::limits::{CACHED_STATEMENT_BYTES, CONTEXTS, VERDICT_CACHE_BYTES};
 
 /// What an entry costs beside the statement: the map's slot, the list behind it, the plans of its results.
@@ -54,25 +53,38 @@ impl Contexts {
     }
 }
 
-#[derive(Default)]
-struct Generation {
+/// What a cache remembers of a text.
+pub trait Remembered {
+    /// The whole text.
+    fn text(&self) -> &[u8];
+
+    /// Memory that it takes, in bytes.
+    fn weight(&self) -> usize;
+}
+
+struct Generation<S> {
     /// By hash; each entry is compared by its whole text.
-    entries: HashMap<u64, Vec<(u32, Rc<Statement>)>, Identity>,
+    entries: HashMap<u64, Vec<(u32, Rc<S>)>, Identity>,
     bytes: usize,
 }
 
-impl Generation {
+impl<S> Default for Generation<S> {
+    fn default() -> Self {
+        Self { entries: HashMap::default(), bytes: 0 }
+    }
+}
+
+impl<S> Generation<S> {
     fn len(&self) -> usize {
         self.entries.values().map(Vec::len).sum()
     }
 }
 
 /// The cache of one shard.
-#[derive(Default)]
-pub(crate) struct VerdictCache {
+pub struct VerdictCache<S> {
     hasher: RandomState,
-    young: Generation,
-    old: Generation,
+    young: Generation<S>,
+    old: Generation<S>,
     /// Lookups that found a verdict.
     pub(crate) hits: u64,
     /// Lookups that did not.
@@ -81,9 +93,16 @@ pub(crate) struct VerdictCache {
     pub(crate) evictions: u64,
 }
 
-impl VerdictCache {
-    /// The verdict on this text in this context.
-    pub(crate) fn find(&mut self, context: u32, sql: &[u8]) -> Option<Rc<Statement>> {
+impl<S> Default for VerdictCache<S> {
+    fn default() -> Self {
+        let hasher = RandomState::default();
+        Self { hasher, young: Generation::default(), old: Generation::default(), hits: 0, misses: 0, evictions: 0 }
+    }
+}
+
+impl<S: Remembered> VerdictCache<S> {
+    /// The verdict on this text in the context of this number.
+    pub fn find(&mut self, context: u32, sql: &[u8]) -> Option<Rc<S>> {
         let hash = self.hasher.hash_one((context, sql));
         let found = find_in(&self.young, hash, context, sql);
         if let Some(found) = found {
@@ -99,8 +118,8 @@ impl VerdictCache {
         None
     }
 
-    /// Remembers a verdict.
-    pub(crate) fn insert(&mut self, context: u32, statement: &Rc<Statement>) {
+    /// Remembers a verdict; not on a text over the limit.
+    pub fn insert(&mut self, context: u32, statement: &Rc<S>) {
         if statement.text().len() > CACHED_STATEMENT_BYTES {
             return;
         }
@@ -118,7 +137,7 @@ impl VerdictCache {
         self.young.len() + self.old.len()
     }
 
-    fn keep(&mut self, hash: u64, context: u32, statement: &Rc<Statement>) {
+    fn keep(&mut self, hash: u64, context: u32, statement: &Rc<S>) {
         let cost = statement.weight() + ENTRY_BYTES;
         if self.young.bytes + cost > VERDICT_CACHE_BYTES / 2 {
             let old = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
@@ -129,7 +148,7 @@ impl VerdictCache {
     }
 }
 
-fn find_in(generation: &Generation, hash: u64, context: u32, sql: &[u8]) -> Option<Rc<Statement>> {
+fn find_in<S: Remembered>(generation: &Generation<S>, hash: u64, context: u32, sql: &[u8]) -> Option<Rc<S>> {
     let entries = generation.entries.get(&hash)?;
     entries.iter().find(|(entry, statement)| *entry == context && statement.text() == sql).map(|(_, s)| Rc::clone(s))
 }

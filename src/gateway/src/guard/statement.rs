@@ -17,6 +17,7 @@ use wire::limits::AUDIT_STATEMENT_BYTES;
 use wire::value::Column;
 
 use crate::catalogues::Loaded;
+use crate::verdicts::Remembered;
 
 /// Layouts whose plan a statement remembers: one for each result format that its clients ask for.
 const PLANS: usize = 4;
@@ -49,6 +50,16 @@ pub(crate) struct Statement {
     summary: Summary,
     base: Base,
     plans: RefCell<Vec<Planned>>,
+}
+
+impl Remembered for Statement {
+    fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    fn weight(&self) -> usize {
+        self.text.len() + self.summary.memory_bytes() + self.judgement.weight()
+    }
 }
 
 impl Statement {
@@ -215,11 +226,6 @@ impl Statement {
     /// Whether the catalogue may be out of date once it ran.
     pub(super) fn changes_catalogue(&self) -> bool {
         self.judgement.changes_catalogue
-    }
-
-    /// An estimate of the memory that it holds, in bytes.
-    pub(crate) fn weight(&self) -> usize {
-        self.text.len() + self.summary.memory_bytes() + self.judgement.weight()
     }
 
     /// What a client may read of an error with this SQLSTATE.
