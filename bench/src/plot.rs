@@ -21,6 +21,8 @@ fn colour(candidate: &str) -> &'static str {
         "pgbouncer" => "#e69f00",
         "relay" => "#56b4e9",
         "wiregate" => "#d55e00",
+        "wiregate-none" => "#f0e442",
+        "wiregate-deny" => "#009e73",
         _ => "#cc79a7",
     }
 }

@@ -1,4 +1,5 @@
-//! Point queries, prepared, as `pgbench -S -M prepared` sends them: one client a thread, one query at a time.
+//! Point queries, prepared, as `pgbench -S -M prepared` and sysbench's `oltp_point_select` send them: one client a
+//! thread, one query or one batch of them at a time.
 //!
 //! Closed loop: the next query leaves when the last is answered. Open loop (`rate`): queries leave on a schedule,
 //! and latency counts from the scheduled moment, so that a stall is charged to every query that it delayed
@@ -8,12 +9,14 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use crate::client::{Client, ClientError, Target, push_message, push_text};
+use crate::client::{ClientError, Session, Target};
 
 /// The longest latency that is told apart, in nanoseconds; longer ones count as this.
 const LONGEST_NS: u64 = 60_000_000_000;
-const STATEMENT: &str = "SELECT abalance FROM pgbench_accounts WHERE aid = $1";
-const NAME: &str = "P0";
+/// Past so many clients, the threads that open them share the work.
+const OPENERS: usize = 8;
+/// What a client's thread needs of stack: a thousand of them are no matter then.
+const STACK_BYTES: usize = 256 * 1024;
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -24,8 +27,10 @@ pub struct Plan {
     pub duration: Duration,
     /// Queries a second over all clients; `None`: as fast as they are answered.
     pub rate: Option<u32>,
-    /// Accounts to choose from: 100,000 for each unit of pgbench's scale.
+    /// Accounts to choose from.
     pub accounts: u32,
+    /// Queries that leave together; the next batch leaves when all of them are answered.
+    pub batch: u16,
 }
 
 /// What came of it.
@@ -51,18 +56,24 @@ pub fn latencies() -> Result<Histogram<u64>, hdrhistogram::CreationError> {
 ///
 /// # Errors
 /// The first failure of any client; the others still run to their end.
-pub fn run(target: &Target, plan: &Plan) -> Result<Outcome, ClientError> {
-    let mut clients = (0..plan.clients).map(|_| prepared(target)).collect::<Result<Vec<_>, _>>()?;
+pub fn run<S: Session>(target: &Target, plan: &Plan) -> Result<Outcome, ClientError> {
+    let mut clients = prepared::<S>(target, plan.clients.into())?;
     let begin = Instant::now();
     let parts = std::thread::scope(|scope| {
         let workers: Vec<_> = (0u32..)
             .zip(&mut clients)
-            .map(|(index, client)| scope.spawn(move || one(client, plan, index, begin)))
+            .map(|(index, client)| {
+                let work = move || one(client, plan, index, begin);
+                std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work)
+            })
             .collect();
-        workers.into_iter().map(|worker| worker.join().unwrap_or(Err(ClientError::Worker))).collect::<Vec<_>>()
+        let ended = |worker: std::io::Result<std::thread::ScopedJoinHandle<'_, _>>| {
+            worker.map_err(ClientError::Io)?.join().unwrap_or(Err(ClientError::Worker))
+        };
+        workers.into_iter().map(ended).collect::<Vec<_>>()
     });
     let elapsed = begin.elapsed();
-    clients.into_iter().for_each(Client::close);
+    clients.into_iter().for_each(S::close);
     let mut outcome = Outcome { latency: latencies().map_err(|_| ClientError::Worker)?, bytes: 0, elapsed };
     for part in parts {
         let (latency, bytes) = part?;
@@ -72,27 +83,39 @@ pub fn run(target: &Target, plan: &Plan) -> Result<Outcome, ClientError> {
     Ok(outcome)
 }
 
-fn prepared(target: &Target) -> Result<Client, ClientError> {
-    let mut client = Client::connect(target)?;
-    let (mut body, mut out) = (Vec::new(), Vec::new());
-    push_text(&mut body, NAME)?;
-    push_text(&mut body, STATEMENT)?;
-    body.extend_from_slice(&[0, 0]);
-    push_message(&mut out, b'P', &body)?;
-    push_message(&mut out, b'S', &[])?;
-    client.send(&out)?;
-    client.until_ready()?;
-    Ok(client)
+/// Sessions in which the query is prepared.
+fn prepared<S: Session>(target: &Target, count: usize) -> Result<Vec<S>, ClientError> {
+    let one = || {
+        let mut client = S::connect_idle(target)?;
+        client.prepare_point()?;
+        Ok(client)
+    };
+    let parts = std::thread::scope(|scope| {
+        let shares = (0..OPENERS).map(|index| count / OPENERS + usize::from(index < count % OPENERS));
+        let workers: Vec<_> =
+            shares.map(|share| scope.spawn(move || (0..share).map(|_| one()).collect::<Result<Vec<S>, _>>())).collect();
+        workers.into_iter().map(|worker| worker.join().unwrap_or(Err(ClientError::Worker))).collect::<Vec<_>>()
+    });
+    let mut clients = Vec::with_capacity(count);
+    for part in parts {
+        clients.extend(part?);
+    }
+    Ok(clients)
 }
 
-fn one(client: &mut Client, plan: &Plan, index: u32, begin: Instant) -> Result<(Histogram<u64>, u64), ClientError> {
+fn one<S: Session>(
+    client: &mut S,
+    plan: &Plan,
+    index: u32,
+    begin: Instant,
+) -> Result<(Histogram<u64>, u64), ClientError> {
     let mut latency = latencies().map_err(|_| ClientError::Worker)?;
     let mut bytes = 0;
     let mut accounts = Accounts::new(index, plan.accounts);
-    let interval = plan.rate.map(|rate| Duration::from_secs(1) * u32::from(plan.clients) / rate.max(1));
+    let each_round = u32::from(plan.clients) * u32::from(plan.batch);
+    let interval = plan.rate.map(|rate| Duration::from_secs(1) * each_round / rate.max(1));
     // Clients on a schedule start evenly spread over one interval.
     let mut due = begin + interval.unwrap_or_default() * index / u32::from(plan.clients);
-    let mut message = Vec::with_capacity(128);
     loop {
         if let Some(interval) = interval {
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
@@ -106,30 +129,12 @@ fn one(client: &mut Client, plan: &Plan, index: u32, begin: Instant) -> Result<(
             break;
         }
         let from = interval.map_or(sent, |interval| due - interval);
-        execution(&mut message, accounts.next())?;
-        client.send(&message)?;
+        client.execute_points(plan.batch, || accounts.next())?;
         bytes += client.until_ready()?.bytes;
-        latency.saturating_record(u64::try_from(from.elapsed().as_nanos()).unwrap_or(LONGEST_NS));
+        let took = u64::try_from(from.elapsed().as_nanos()).unwrap_or(LONGEST_NS);
+        latency.saturating_record_n(took, plan.batch.into());
     }
     Ok((latency, bytes))
-}
-
-/// Bind, Describe, Execute and Sync, which is what libpq's `PQsendQueryPrepared` sends.
-fn execution(out: &mut Vec<u8>, account: u32) -> Result<(), ClientError> {
-    let value = account.to_string();
-    let length = u32::try_from(value.len()).map_err(|_| ClientError::Text)?;
-    let mut bind = Vec::with_capacity(32);
-    push_text(&mut bind, "")?;
-    push_text(&mut bind, NAME)?;
-    bind.extend_from_slice(&[0, 0, 0, 1]);
-    bind.extend_from_slice(&length.to_be_bytes());
-    bind.extend_from_slice(value.as_bytes());
-    bind.extend_from_slice(&[0, 1, 0, 0]);
-    out.clear();
-    push_message(out, b'B', &bind)?;
-    push_message(out, b'D', b"P\0")?;
-    push_message(out, b'E', &[0; 5])?;
-    push_message(out, b'S', &[])
 }
 
 /// Account numbers in an order that is the same in every run: `SplitMix64` (Steele, Lea, Flood 2014).
@@ -165,14 +170,5 @@ mod tests {
         let twos: Vec<_> = (0..100).map(|_| second.next()).collect();
         assert!(ones.iter().chain(&twos).all(|account| (1..=1000).contains(account)));
         assert_ne!(ones, twos);
-    }
-
-    #[test]
-    fn an_execution_is_bind_describe_execute_sync() {
-        let mut out = Vec::new();
-        execution(&mut out, 42).unwrap();
-        let expected =
-            b"B\0\0\0\x16\0P0\0\0\0\0\x01\0\0\0\x0242\0\x01\0\0D\0\0\0\x06P\0E\0\0\0\x09\0\0\0\0\0S\0\0\0\x04";
-        assert_eq!(out, expected);
     }
 }

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use crate::client::{Client, ClientError, Target, query};
+use crate::client::{ClientError, Session, Target};
 use crate::point::latencies;
+use crate::postgres;
 use crate::walk::Tally;
 
 /// Sessions that are being set up at the same moment.
@@ -30,16 +31,45 @@ pub struct Outcome {
 ///
 /// # Errors
 /// The first failure.
-pub fn repeat(target: &Target, statement: &str, duration: Duration) -> Result<Outcome, ClientError> {
-    let mut client = Client::connect(target)?;
-    let message = query(statement)?;
+pub fn repeat<S: Session>(
+    target: &Target,
+    statement: &str,
+    binary: bool,
+    duration: Duration,
+) -> Result<Outcome, ClientError> {
+    let mut client = S::connect(target)?;
+    let outcome = rounds(duration, || {
+        client.query(statement, binary)?;
+        client.until_ready()
+    })?;
+    client.close();
+    Ok(outcome)
+}
+
+/// Copies `rows` lines into `relation` again and again until `duration` is over.
+///
+/// # Errors
+/// The first failure.
+pub fn copy_in(
+    target: &Target,
+    relation: &str,
+    row: &str,
+    rows: u32,
+    duration: Duration,
+) -> Result<Outcome, ClientError> {
+    let mut client = postgres::Client::connect(target)?;
+    let outcome = rounds(duration, || client.copy_in(relation, row, rows))?;
+    client.close();
+    Ok(outcome)
+}
+
+fn rounds(duration: Duration, mut one: impl FnMut() -> Result<Tally, ClientError>) -> Result<Outcome, ClientError> {
     let mut latency = latencies().map_err(|_| ClientError::Worker)?;
     let (mut tally, mut results) = (Tally::default(), 0);
     let begin = Instant::now();
     while results == 0 || begin.elapsed() < duration {
         let sent = Instant::now();
-        client.send(&message)?;
-        let part = client.until_ready()?;
+        let part = one()?;
         latency.saturating_record(u64::try_from(sent.elapsed().as_nanos()).unwrap_or(u64::MAX));
         tally.bytes += part.bytes;
         tally.copied += part.copied;
@@ -47,21 +77,19 @@ pub fn repeat(target: &Target, statement: &str, duration: Duration) -> Result<Ou
         tally.rows += part.rows;
         results += 1;
     }
-    let elapsed = begin.elapsed();
-    client.close();
-    Ok(Outcome { results, tally, elapsed, latency })
+    Ok(Outcome { results, tally, elapsed: begin.elapsed(), latency })
 }
 
 /// Opens `count` authenticated sessions and holds them.
 ///
 /// # Errors
 /// The first session that could not be opened.
-pub fn open(target: &Target, count: usize) -> Result<Vec<Client>, ClientError> {
+pub fn open<S: Session>(target: &Target, count: usize) -> Result<Vec<S>, ClientError> {
     let parts = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..OPENERS)
             .map(|index| {
                 let share = count / OPENERS + usize::from(index < count % OPENERS);
-                scope.spawn(move || (0..share).map(|_| Client::connect_idle(target)).collect::<Result<Vec<_>, _>>())
+                scope.spawn(move || (0..share).map(|_| S::connect_idle(target)).collect::<Result<Vec<_>, _>>())
             })
             .collect();
         workers.into_iter().map(|worker| worker.join().unwrap_or(Err(ClientError::Worker))).collect::<Vec<_>>()

@@ -17,10 +17,23 @@ pub struct Tally {
     pub bytes: u64,
     /// `CopyData` frames.
     pub copied: u64,
-    /// `ReadyForQuery` frames.
+    /// `ReadyForQuery` frames; whole replies of MySQL.
     pub ready: u64,
-    /// `DataRow` frames.
+    /// Rows.
     pub rows: u64,
+}
+
+impl std::ops::Sub for Tally {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        Self {
+            bytes: self.bytes - earlier.bytes,
+            copied: self.copied - earlier.copied,
+            ready: self.ready - earlier.ready,
+            rows: self.rows - earlier.rows,
+        }
+    }
 }
 
 /// Why a stream cannot be followed further.

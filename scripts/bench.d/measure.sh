@@ -31,17 +31,32 @@ begin_samples() {
     echo 'case,round,candidate,done,seconds,bytes,user_ms,system_ms,p50_us,p90_us,p99_us,p999_us,max_us,memory_bytes' >"$SAMPLES"
 }
 
-pgbench_at() { # PORT CLIENTS: a line as `load` prints it
-    local seconds=${RUN_SECONDS%.*} threads=$LOAD_THREADS
+pgbench_at() { # PORT CLIENTS [ARGS…]: a line as `load` prints it
+    local port=$1 clients=$2 seconds=${RUN_SECONDS%.*} threads=$LOAD_THREADS
+    shift 2
     # pgbench counts whole seconds only.
     [ "${seconds:-0}" -ge 1 ] || seconds=1
-    [ "$2" -ge "$threads" ] || threads=$2
-    timeout $((seconds + 60)) "${LOAD_CPUS[@]}" "$PG_BIN/pgbench" -h 127.0.0.1 -p "$1" -U trust_user -n -S -M prepared \
-        -c "$2" -j "$threads" -T "$seconds" bench >"$WORK/pgbench.out" 2>&1 || return 1
+    [ "$clients" -ge "$threads" ] || threads=$clients
+    timeout $((seconds + 60)) "${LOAD_CPUS[@]}" env PGSSLMODE="${PGSSLMODE:-disable}" "$PG_BIN/pgbench" -h 127.0.0.1 -p "$port" \
+        -U "${PGUSER:-trust_user}" -n "$@" -c "$clients" -j "$threads" -T "$seconds" bench >"$WORK/pgbench.out" 2>&1 || return 1
     awk -v seconds="$seconds" '
         /number of transactions actually processed:/ { done = $NF }
         /number of failed transactions:/ { failed = $5 }
         END { if (done == "" || failed > 0) exit 1; printf "done=%s seconds=%s\n", done, seconds }' "$WORK/pgbench.out"
+}
+
+sysbench_at() { # PORT CLIENTS auto|disable: prepared statements, or texts
+    local seconds=${RUN_SECONDS%.*}
+    [ "${seconds:-0}" -ge 1 ] || seconds=1
+    timeout $((seconds + 60)) "${LOAD_CPUS[@]}" sysbench oltp_point_select --mysql-host=127.0.0.1 --mysql-port="$1" \
+        --mysql-user=trust_user --mysql-db=bench --tables=1 --table-size=100000 --db-ps-mode="$3" --threads="$2" \
+        --time="$seconds" --percentile=99 run >"$WORK/sysbench.out" 2>&1 || return 1
+    # In whole milliseconds with two decimals; the median is the open-loop case's to tell.
+    awk '
+        /^ *transactions:/ { done = $2 }
+        /^ *total time:/ { seconds = substr($3, 1, length($3) - 1) }
+        /^ *99th percentile:/ { p99 = $3 * 1000 }
+        END { if (done == "") exit 1; printf "done=%s seconds=%s p99_us=%s\n", done, seconds, p99 }' "$WORK/sysbench.out"
 }
 
 load_at() { # PORT COMMAND [ARGS…]
@@ -50,26 +65,16 @@ load_at() { # PORT COMMAND [ARGS…]
     timeout $((${RUN_SECONDS%.*} + 60)) "${LOAD_CPUS[@]}" "$LOAD" --port "$port" "$@" 2>"$WORK/load.err"
 }
 
-drive() { # CASE PORT
-    case $1 in
-        point16) pgbench_at "$2" 16 ;;
-        point1) pgbench_at "$2" 1 ;;
-        rows) load_at "$2" rows --seconds "$RUN_SECONDS" --query 'SELECT * FROM wide_plain' ;;
-        rows_masked) load_at "$2" rows --seconds "$RUN_SECONDS" --query 'SELECT * FROM wide_masked' ;;
-        copy) load_at "$2" copy --seconds "$RUN_SECONDS" --relation wide_plain ;;
-        open16) load_at "$2" point --clients 16 --rate "$OPEN_RATE" --seconds "$RUN_SECONDS" --scale "$SCALE" ;;
-    esac
-}
-
 run_once() { # CASE ROUND CANDIDATE
-    local before after line
-    read -ra before <<<"$(cpu_of "$3")"
-    if ! line=$(drive "$1" "${PORTS[$3]}"); then
+    local before after line process
+    process=$(process_of "$(leg_of "$1")" "$3")
+    read -ra before <<<"$(cpu_of "$process")"
+    if ! line=$(drive "$1" "$3"); then
         FAILED=$((FAILED + 1))
-        warn "$1 through $3 failed: $(tail -n 1 "$WORK/load.err" "$WORK/pgbench.out" 2>/dev/null | tr '\n' ' ')"
+        warn "$1 through $3 failed: $(tail -n 1 "$WORK/load.err" "$WORK/pgbench.out" "$WORK/sysbench.out" 2>/dev/null | tr '\n' ' ')"
         return 0
     fi
-    read -ra after <<<"$(cpu_of "$3")"
+    read -ra after <<<"$(cpu_of "$process")"
     printf '%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,0\n' "$1" "$2" "$3" "$(value 'done' <<<"$line")" \
         "$(value seconds <<<"$line")" "$(value bytes <<<"$line")" $((after[0] - before[0])) $((after[1] - before[1])) \
         "$(value p50_us <<<"$line")" "$(value p90_us <<<"$line")" "$(value p99_us <<<"$line")" \
@@ -82,14 +87,14 @@ rounds() {
         step "Round $round of $ROUNDS"
         for case in "${CASES[@]}"; do
             [ "$case" != idle5000 ] || continue
-            for candidate in "${CANDIDATES[@]}"; do run_once "$case" "$round" "$candidate"; done
+            for candidate in $(candidates_of "$case"); do run_once "$case" "$round" "$candidate"; done
             note "$case: $(summary "$case" "$round")"
         done
     done
 }
 
 summary() { # CASE ROUND: CPU of each candidate in this round
-    awk -F, -v case="$1" -v round="$2" '$1 == case && $2 == round && $7 + $8 > 0 {
+    awk -F, -v wanted="$1" -v round="$2" '$1 == wanted && $2 == round && $7 + $8 > 0 {
         printf "%s %.2f µs  ", $3, ($7 + $8) * 1000 / $4 }' "$SAMPLES"
 }
 
@@ -104,7 +109,7 @@ profiles() {
         step "Profile of $case"
         perf record -q -F 1999 -p "${PIDS[wiregate]}" -o "$WORK/perf.data" >"$WORK/perf.log" 2>&1 6>&- &
         PIDS[perf]=$!
-        drive "$case" "${PORTS[wiregate]}" >"$WORK/profile.out" || warn "$case failed under perf"
+        drive "$case" wiregate >"$WORK/profile.out" || warn "$case failed under perf"
         # SIGTERM makes it write what it has.
         end_process perf
         {
@@ -125,26 +130,27 @@ idle_sessions() {
     for candidate in "${CANDIDATES[@]}"; do
         [ "$candidate" != direct ] || continue
         step "$IDLE_SESSIONS idle sessions through $candidate"
-        start_proxy "$candidate" "$port"
+        start_proxy plain "$candidate" "$port"
         if ! hold_sessions "$candidate"; then
             FAILED=$((FAILED + 1))
             warn "idle sessions through $candidate failed: $(tail -n 1 "$WORK/idle.err")"
         fi
         end_process idle
-        end_process "$candidate"
+        end_process "$(process_of plain "$candidate")"
     done
 }
 
 hold_sessions() { # CANDIDATE
-    local name=$1 before after fifo=$WORK/idle.hold
+    local name before after fifo=$WORK/idle.hold port=${PORTS[plain-$1]}
+    name=$(process_of plain "$1")
     # One session first: what the process allocates once is not a session's.
-    "$LOAD" --port "${PORTS[$name]}" --database postgres idle 1 </dev/null >/dev/null 2>"$WORK/idle.err" || return 1
+    "$LOAD" --port "$port" --database postgres idle 1 </dev/null >/dev/null 2>"$WORK/idle.err" || return 1
     sleep 0.5
     before=$(resident_bytes "${PIDS[$name]}")
     rm -f "$fifo" "$WORK/idle.out"
     mkfifo "$fifo"
     exec 5<>"$fifo"
-    "${LOAD_CPUS[@]}" "$LOAD" --port "${PORTS[$name]}" --database postgres idle "$IDLE_SESSIONS" \
+    "${LOAD_CPUS[@]}" "$LOAD" --port "$port" --database postgres idle "$IDLE_SESSIONS" \
         <"$fifo" >"$WORK/idle.out" 2>"$WORK/idle.err" 5>&- 6>&- &
     PIDS[idle]=$!
     for _ in $(seq 1800); do
@@ -158,6 +164,6 @@ hold_sessions() { # CANDIDATE
     exec 5>&-
     [ -s "$WORK/idle.out" ] || return 1
     note "$(cat "$WORK/idle.out"): $(((after - before) / IDLE_SESSIONS)) bytes each"
-    printf 'idle5000,1,%s,%s,%s,0,0,0,0,0,0,0,0,%s\n' "$name" "$IDLE_SESSIONS" "$(value seconds <"$WORK/idle.out")" \
+    printf 'idle5000,1,%s,%s,%s,0,0,0,0,0,0,0,0,%s\n' "$1" "$IDLE_SESSIONS" "$(value seconds <"$WORK/idle.out")" \
         $((after - before)) >>"$SAMPLES"
 }

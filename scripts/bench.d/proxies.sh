@@ -34,59 +34,110 @@ end_processes() {
     for name in "${!PIDS[@]}"; do end_process "$name"; done
 }
 
-configure() { # FILE NAME UPSTREAM_PORT: prints the path of the filled-in config
-    local to=$WORK/$2.${1##*.}
-    sed -e "s|@PORT@|${PORTS[$2]}|; s|@UPSTREAM_PORT@|$3|; s|@ADMIN_PORT@|$ADMIN_PORT|; s|@DIR@|$WORK|; s|@CORES@|[0]|" \
-        "$ROOT/bench/peers/$1" >"$to"
+# process_of LEG CANDIDATE: the process that serves this leg. HAProxy and the gateway have a listener for each leg,
+# pgbouncer and the relay a process.
+process_of() {
+    case $2 in
+        pgbouncer | relay) echo "$1-$2" ;;
+        *) echo "$2" ;;
+    esac
+}
+
+configure() { # FILE PROCESS [SED…]: prints the path of the filled-in config
+    local from=$1 to=$WORK/$2.${1##*.}
+    shift 2
+    sed -e "s|@UPSTREAM_PORT@|$TO_PORT|; s|@MYSQL_UPSTREAM_PORT@|${MYSQL_UPSTREAM_PORT:-1}|; s|@ADMIN_PORT@|$ADMIN_PORT|" \
+        -e "s|@DIR@|$WORK|g; s|@CORES@|[0]|; s|@VERIFIER@|$VERIFIER|" "$@" "$ROOT/bench/peers/$from" >"$to"
     printf '%s' "$to"
 }
 
-start_proxy() { # NAME UPSTREAM_PORT
-    local name=$1 config
+# take_port KEY: a port that nobody has, and none that was given out here.
+take_port() {
+    local port
+    while :; do
+        port=$(free_port)
+        case " ${PORTS[*]} " in *" $port "*) ;; *) break ;; esac
+    done
+    PORTS[$1]=$port
+}
+
+start_proxy() { # LEG NAME UPSTREAM_PORT
+    local leg=$1 name=$2 config process each TO_PORT=$3
+    process=$(process_of "$leg" "$name")
+    [ -z "${PIDS[$process]:-}" ] || return 0
     ADMIN_PORT=$(free_port)
-    PORTS[$name]=$(free_port)
+    for each in plain tls login mysql; do
+        if [ "$process" = "$name" ] || [ "$each" = "$leg" ]; then take_port "$each-$name"; fi
+    done
+    # Who has a listener for each leg has the plain one's port by this name.
+    local own=$leg
+    [ "$process" != "$name" ] || own=plain
+    local ports=(-e "s|@PORT@|${PORTS[$own-$name]}|; s|@TLS_PORT@|${PORTS[tls-$name]:-}|; s|@LOGIN_PORT@|${PORTS[login-$name]:-}|; s|@MYSQL_PORT@|${PORTS[mysql-$name]:-}|")
     case $name in
-        direct) PORTS[$name]=$2 && return ;;
+        direct)
+            PORTS[plain-direct]=$TO_PORT PORTS[mysql-direct]=${MYSQL_UPSTREAM_PORT:-}
+            return
+            ;;
         haproxy)
-            config=$(configure haproxy.cfg "$name" "$2")
-            spawn "$name" "${PROXY_CPUS[@]}" "$HAPROXY" -db -f "$config"
+            config=$(configure haproxy.cfg "$process" "${ports[@]}")
+            spawn "$process" "${PROXY_CPUS[@]}" "$HAPROXY" -db -f "$config"
             ;;
         pgbouncer)
-            config=$(configure pgbouncer.ini "$name" "$2")
-            cp "$ROOT/bench/peers/userlist.txt" "$WORK/"
+            local auth=trust tls=disable
+            [ "$leg" != tls ] || tls=require
+            [ "$leg" != login ] || auth=scram-sha-256 tls=require
+            config=$(configure pgbouncer.ini "$process" "${ports[@]}" -e "s|@AUTH_TYPE@|$auth|; s|@TLS_MODE@|$tls|")
             # It refuses to run as root.
             local lent=()
             if [ "$(id -u)" -eq 0 ]; then
                 lent=(setpriv --reuid "$(server_user)" --regid "$(server_user)" --clear-groups)
             fi
-            spawn "$name" "${PROXY_CPUS[@]}" "${lent[@]}" "$PGBOUNCER" "$config"
+            spawn "$process" "${PROXY_CPUS[@]}" "${lent[@]}" "$PGBOUNCER" "$config"
             ;;
         relay)
-            spawn "$name" "${PROXY_CPUS[@]}" "$RELAY" --listen "127.0.0.1:${PORTS[$name]}" --upstream "127.0.0.1:$2"
+            [ "$leg" != mysql ] || TO_PORT=$MYSQL_UPSTREAM_PORT
+            spawn "$process" "${PROXY_CPUS[@]}" "$RELAY" --listen "127.0.0.1:${PORTS[$leg-$name]}" --upstream "127.0.0.1:$TO_PORT"
             ;;
-        wiregate)
-            config=$(configure wiregate.toml "$name" "$2")
-            spawn "$name" "${PROXY_CPUS[@]}" "$WIREGATE_BIN" run --config "$config"
+        wiregate*)
+            config=$(configure "$name.toml" "$process" "${ports[@]}")
+            BENCH_UPSTREAM_PASSWORD=app-secret spawn "$process" "${PROXY_CPUS[@]}" "$WIREGATE_BIN" run --config "$config"
             ;;
     esac
     for _ in $(seq 100); do
-        if ! kill -0 "${PIDS[$name]}" 2>/dev/null; then break; fi
-        if ! port_is_free "${PORTS[$name]}"; then return 0; fi
+        if ! kill -0 "${PIDS[$process]}" 2>/dev/null; then break; fi
+        if ! port_is_free "${PORTS[$leg-$name]}"; then return 0; fi
         sleep 0.1
     done
-    warn "$name does not start; the end of its log:"
-    tail -n 20 "$WORK/$name.log" >&2
+    warn "$process does not start; the end of its log:"
+    tail -n 20 "$WORK/$process.log" >&2
     exit 1
 }
 
+# What the proxies show their clients, and what they let in.
+prepare_proxies() {
+    local file
+    VERIFIER=$(superuser "$SERVER" postgres -c "SELECT rolpassword FROM pg_authid WHERE rolname = 'app'")
+    cp "$TLS_DIR/server.crt" "$TLS_DIR/server.key" "$WORK/"
+    cat "$TLS_DIR/server.crt" "$TLS_DIR/server.key" >"$WORK/server.pem"
+    printf '"trust_user" ""\n"app" "%s"\n' "$VERIFIER" >"$WORK/userlist.txt"
+    for file in server.crt server.key server.pem userlist.txt; do
+        # pgbouncer runs as the servers' user.
+        chmod 600 "$WORK/$file"
+        [ "$(id -u)" -ne 0 ] || chown "$(server_user)" "$WORK/$file"
+    done
+}
+
+# Every process that a case asks for.
 start_proxies() { # UPSTREAM_PORT
-    local name
-    for name in "${CANDIDATES[@]}"; do start_proxy "$name" "$1"; done
+    local case name
+    for case in "${CASES[@]}"; do
+        for name in $(candidates_of "$case"); do start_proxy "$(leg_of "$case")" "$name" "$1"; done
+    done
 }
 
 stop_proxies() {
     local name
-    for name in "${CANDIDATES[@]}"; do end_process "$name"; done
+    for name in "${!PIDS[@]}"; do end_process "$name"; done
 }
 
 # A proxy that encrypts behind our back, or a gateway that forgot its policy, would give figures of nothing.
@@ -94,9 +145,17 @@ check_proxies() {
     local name
     [ "$(superuser "$SERVER" postgres -c 'SHOW ssl')" = off ] || die 'the server offers TLS'
     for name in "${CANDIDATES[@]}"; do
-        [ "$(psql_at "${PORTS[$name]}" bench -c 'SELECT 1')" = 1 ] || die "$name does not answer; see $WORK/$name.log"
+        if [ -n "${PORTS[plain-$name]:-}" ]; then
+            [ "$(psql_at "${PORTS[plain-$name]}" bench -c 'SELECT 1')" = 1 ] || die "$name does not answer; see $WORK"
+        fi
+        if any_case 'mysql*' && [ -n "${PORTS[mysql-$name]:-}" ]; then
+            [ "$(mysql_at "${PORTS[mysql-$name]}" -e 'SELECT 1')" = 1 ] || die "$name does not answer MySQL; see $WORK"
+        fi
     done
-    if one_of wiregate "${CANDIDATES[@]}"; then check_policy "${PORTS[wiregate]}"; fi
+    if one_of wiregate "${CANDIDATES[@]}"; then
+        check_policy "${PORTS[plain-wiregate]}"
+        if any_case 'mysql*'; then check_mysql_policy "${PORTS[mysql-wiregate]}"; fi
+    fi
     note "all of these answer: ${CANDIDATES[*]}"
 }
 
@@ -116,4 +175,22 @@ check_policy() { # PORT
         sleep 0.1
     done
     die 'Wiregate has not written the refusal to its audit log within 3 s'
+}
+
+mysql_at() { # PORT [ARGS…]
+    local port=$1
+    shift
+    "$MYSQL_BIN/mariadb" --no-defaults --batch --skip-column-names --skip-ssl --host=127.0.0.1 --port="$port" --user=trust_user --connect-timeout=10 bench "$@"
+}
+
+check_mysql_policy() { # PORT
+    local row='SELECT holder FROM wide_masked WHERE id = 1' plain masked
+    plain=$(mysql_at "$MYSQL_UPSTREAM_PORT" -e "$row")
+    masked=$(mysql_at "$1" -e "$row")
+    [ "$plain" != "$masked" ] && [ ${#plain} -eq ${#masked} ] || die "Wiregate does not redact MariaDB's wide_masked.holder: $masked"
+    row='SELECT * FROM wide_plain WHERE id = 1'
+    [ "$(mysql_at "$MYSQL_UPSTREAM_PORT" -e "$row")" = "$(mysql_at "$1" -e "$row")" ] || die 'Wiregate changes wide_plain, on which no mask is'
+    if mysql_at "$1" -e 'DROP TABLE bench_no_such_table' >"$WORK/refusal" 2>&1 || ! grep -q 'no dropping' "$WORK/refusal"; then
+        die "Wiregate does not refuse DROP TABLE: $(cat "$WORK/refusal")"
+    fi
 }

@@ -1,4 +1,4 @@
-//! `load`: drives a PostgreSQL server, or a proxy before one, and prints one line of `key=value` pairs.
+//! `load`: drives a PostgreSQL or MySQL server, or a proxy before one, and prints one line of `key=value` pairs.
 //!
 //! What is measured is measured here; what it cost the proxy, `scripts/bench` reads from the proxy's process.
 //! Latencies are in microseconds, durations in seconds.
@@ -7,24 +7,33 @@ use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use bench::client::{ClientError, Target};
-use bench::{point, stream};
-use clap::{Parser, Subcommand};
+use bench::client::{ClientError, Session, Target};
+use bench::{mysql, point, postgres, stream};
+use clap::{Parser, Subcommand, ValueEnum};
 use hdrhistogram::Histogram;
 
-/// Load for PostgreSQL and for what stands before it.
+/// Load for PostgreSQL or MySQL and for what stands before it.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example: load point --port 6432 --clients 16 --seconds 5")]
 struct Options {
     #[command(flatten)]
     target: Target,
+    /// What is spoken.
+    #[arg(long, value_enum, default_value_t = Protocol::Postgres, global = true)]
+    protocol: Protocol,
     #[command(subcommand)]
     command: Command,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Protocol {
+    Postgres,
+    Mysql,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// COPY a relation to standard output, repeatedly.
+    /// COPY a relation to standard output, repeatedly (PostgreSQL).
     Copy {
         /// A table, or a query in parentheses.
         #[arg(long, default_value = "wide_plain")]
@@ -33,12 +42,27 @@ enum Command {
         #[arg(long, default_value_t = 5.0)]
         seconds: f64,
     },
+    /// COPY rows into a relation, repeatedly; none of them stays there (PostgreSQL).
+    CopyIn {
+        /// A table.
+        #[arg(long, default_value = "wide_plain")]
+        relation: String,
+        /// One line in COPY's text format.
+        #[arg(long)]
+        row: String,
+        /// Lines in one COPY.
+        #[arg(long, default_value_t = 1_000_000)]
+        rows: u32,
+        /// How long; at least one copy is made.
+        #[arg(long, default_value_t = 5.0)]
+        seconds: f64,
+    },
     /// Open idle sessions, print a line when all are authenticated, hold them until standard input ends.
     Idle {
         /// How many.
         count: usize,
     },
-    /// Prepared point queries, as pgbench -S -M prepared sends them.
+    /// Prepared point queries, as pgbench -S -M prepared and sysbench oltp_point_select send them.
     Point {
         /// Connections, each with a thread of its own.
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
@@ -49,15 +73,21 @@ enum Command {
         /// Queries a second over all clients on a fixed schedule; left out: as fast as they are answered.
         #[arg(long)]
         rate: Option<u32>,
-        /// pgbench's scale.
-        #[arg(long, default_value_t = 10)]
-        scale: u32,
+        /// Rows to choose from.
+        #[arg(long, default_value_t = 1_000_000)]
+        accounts: u32,
+        /// Queries that leave together.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+        batch: u16,
     },
     /// A large result, repeatedly, read whole.
     Rows {
         /// The statement.
         #[arg(long, default_value = "SELECT * FROM wide_plain")]
         query: String,
+        /// Values in the protocol's binary form, not as texts.
+        #[arg(long)]
+        binary: bool,
         /// How long; at least one result is read.
         #[arg(long, default_value_t = 5.0)]
         seconds: f64,
@@ -77,24 +107,40 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), ClientError> {
-    match &options.command {
-        Command::Copy { relation, seconds } => {
-            bulk(&options.target, &format!("COPY {relation} TO STDOUT"), span(*seconds))
-        }
-        Command::Idle { count } => idle(&options.target, *count),
-        Command::Point { clients, seconds, rate, scale } => {
-            let accounts = scale.saturating_mul(100_000);
-            let plan = point::Plan { clients: *clients, duration: span(*seconds), rate: *rate, accounts };
-            let outcome = point::run(&options.target, &plan)?;
-            let (count, elapsed) = (outcome.latency.len(), outcome.elapsed.as_secs_f64());
-            say(&format!("done={count} seconds={elapsed:.3} bytes={} {}", outcome.bytes, percentiles(&outcome.latency)))
-        }
-        Command::Rows { query, seconds } => bulk(&options.target, query, span(*seconds)),
+    match options.protocol {
+        Protocol::Postgres => run_with::<postgres::Client>(options),
+        Protocol::Mysql => run_with::<mysql::Client>(options),
     }
 }
 
-fn bulk(target: &Target, statement: &str, duration: Duration) -> Result<(), ClientError> {
-    let outcome = stream::repeat(target, statement, duration)?;
+fn run_with<S: Session>(options: &Options) -> Result<(), ClientError> {
+    let target = &options.target;
+    match &options.command {
+        Command::Copy { relation, seconds } => {
+            let statement = format!("COPY {relation} TO STDOUT");
+            bulk(&stream::repeat::<postgres::Client>(target, &statement, false, span(*seconds))?)
+        }
+        Command::CopyIn { relation, row, rows, seconds } => {
+            bulk(&stream::copy_in(target, relation, row, *rows, span(*seconds))?)
+        }
+        Command::Idle { count } => idle::<S>(target, *count),
+        Command::Point { clients, seconds, rate, accounts, batch } => {
+            let plan = point::Plan {
+                clients: *clients,
+                duration: span(*seconds),
+                rate: *rate,
+                accounts: *accounts,
+                batch: *batch,
+            };
+            let outcome = point::run::<S>(target, &plan)?;
+            let (count, elapsed) = (outcome.latency.len(), outcome.elapsed.as_secs_f64());
+            say(&format!("done={count} seconds={elapsed:.3} bytes={} {}", outcome.bytes, percentiles(&outcome.latency)))
+        }
+        Command::Rows { query, binary, seconds } => bulk(&stream::repeat::<S>(target, query, *binary, span(*seconds))?),
+    }
+}
+
+fn bulk(outcome: &stream::Outcome) -> Result<(), ClientError> {
     let stream::Outcome { results, tally, elapsed, latency } = outcome;
     say(&format!(
         "done={results} seconds={:.3} bytes={} rows={} copied={} {}",
@@ -102,19 +148,19 @@ fn bulk(target: &Target, statement: &str, duration: Duration) -> Result<(), Clie
         tally.bytes,
         tally.rows,
         tally.copied,
-        percentiles(&latency)
+        percentiles(latency)
     ))
 }
 
-fn idle(target: &Target, count: usize) -> Result<(), ClientError> {
+fn idle<S: Session>(target: &Target, count: usize) -> Result<(), ClientError> {
     let begin = Instant::now();
-    let clients = stream::open(target, count)?;
+    let clients = stream::open::<S>(target, count)?;
     say(&format!("ready={} seconds={:.3}", clients.len(), begin.elapsed().as_secs_f64()))?;
     // Whatever is typed is ignored; the end of it is the signal.
     for line in io::stdin().lock().lines() {
         line?;
     }
-    clients.into_iter().for_each(bench::client::Client::close);
+    clients.into_iter().for_each(S::close);
     Ok(())
 }
 

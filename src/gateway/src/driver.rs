@@ -65,8 +65,10 @@ impl Driver {
         let mut events = Vec::with_capacity(1024);
         loop {
             let wait = self.wait();
+            shard.ring.borrow_mut().set_gather(shard.pace.gather());
             shard.ring.borrow_mut().turn(wait, &mut events).map_err(|source| StartError::Ring { source })?;
             shard.turn_ns.set(shard.clock.now_ns());
+            shard.pace.turn(shard.turn_ns.get());
             for event in events.drain(..) {
                 self.dispatch(event);
             }

@@ -1,5 +1,7 @@
 //! Limits of the data plane alone; those that protocols share are in [`wire::limits`].
 
+use crate::ring::Gather;
+
 /// Bytes of one socket that a set-up reads ahead before its receive stops: a start-up packet and an
 /// authentication message fit, with room for statements that a client sends before it is told that it may.
 pub(crate) const SETUP_BYTES: usize = 128 << 10;
@@ -16,6 +18,16 @@ pub(crate) const CHUNKS_PER_LEG: usize = 8;
 
 /// Bytes that one session may process in one turn, so that a bulk result does not delay point queries.
 pub(crate) const TURN_BYTES: usize = 512 << 10;
+
+/// Span over which busy sessions are counted, to decide how many events a sleep should end with.
+pub(crate) const PACE_WINDOW_NS: u64 = 1_000_000;
+
+/// Sessions that were busy in one span from which on a sleep waits for several events.
+pub(crate) const PACE_SESSIONS: u32 = 8;
+
+/// What such a sleep waits for. A statement crosses the gateway twice: it is delayed by at most twice these
+/// microseconds, where that many sessions keep the core busy.
+pub(crate) const PACE: Gather = Gather { events: 4, micros: 50 };
 
 /// How often set-ups, idle sessions and a stop are looked at.
 pub(crate) const SWEEP_NS: u64 = 250_000_000;

@@ -21,6 +21,7 @@ use crate::catalogues::Catalogues;
 use crate::clock::Clock;
 use crate::comparisons::Comparisons;
 use crate::guard::Statement;
+use crate::pace::Pace;
 use crate::relay::Relays;
 use crate::ring::{Ring, SocketId};
 use crate::rsa::RsaKey;
@@ -174,6 +175,8 @@ pub(crate) struct Shard {
     pub(crate) clock: Clock,
     /// Clock reading when this turn began.
     pub(crate) turn_ns: Cell<u64>,
+    /// How busy the sessions are.
+    pub(crate) pace: Pace,
     /// Whether a task was woken since the driver last yielded to tasks.
     pub(crate) woken: Cell<bool>,
     /// Whether SIGTERM has come.
@@ -213,6 +216,7 @@ impl Shard {
             ring: RefCell::new(ring),
             clock,
             turn_ns: Cell::new(0),
+            pace: Pace::default(),
             woken: Cell::new(false),
             stopping: Cell::new(false),
             policy: RefCell::new(policy),

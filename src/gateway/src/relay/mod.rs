@@ -54,6 +54,8 @@ pub(crate) struct Relay {
     /// Turn in which `turn_bytes` was counted.
     turn_ns: u64,
     turn_bytes: usize,
+    /// Span in which it last had something to do.
+    span: u64,
     /// Whether the relay is in the driver's list for the end of this turn.
     dirty: bool,
     /// Whether input waits for the next turn.
@@ -91,6 +93,7 @@ impl Relay {
             terminated: false,
             turn_ns: 0,
             turn_bytes: 0,
+            span: 0,
             dirty: false,
             deferred: false,
             active_ns: now_ns,
@@ -128,6 +131,7 @@ impl Relay {
             self.turn_ns = shard.turn_ns.get();
             self.turn_bytes = 0;
             self.active_ns = self.turn_ns;
+            shard.pace.busy(&mut self.span);
         }
         let was_blocked = self.session.client_blocked();
         self.drain_inbox(shard, side);

@@ -10,6 +10,8 @@ use std::ptr;
 
 use io_uring::types::{SubmitArgs, Timespec};
 
+use super::event::Gather;
+
 /// `IORING_REGISTER_RING_FDS` of `io_uring_register(2)`.
 const REGISTER_RING_FDS: libc::c_uint = 20;
 /// `IORING_UNREGISTER_RING_FDS`.
@@ -48,9 +50,9 @@ impl Door {
         }
     }
 
-    /// Submits up to `submit` entries; with `events`, runs deferred work and waits for `want` completions,
-    /// for at most `timeout`. Gives how many entries the kernel took.
-    pub(super) fn enter(&self, submit: u32, want: u32, events: bool, timeout: Option<&Timespec>) -> io::Result<u32> {
+    /// Submits up to `submit` entries; with `events`, runs deferred work and waits for `want`, for at most
+    /// `timeout`. Gives how many entries the kernel took.
+    pub(super) fn enter(&self, submit: u32, want: Gather, events: bool, timeout: Option<&Timespec>) -> io::Result<u32> {
         use io_uring::EnterFlags;
         let mut flags = if events { EnterFlags::GETEVENTS } else { EnterFlags::empty() };
         let index = match self.registered {
@@ -60,7 +62,11 @@ impl Door {
             }
             None => libc::c_long::from(self.ring),
         };
-        let arguments = timeout.map(|timeout| SubmitArgs::new().timespec(timeout));
+        let gathered = (want.micros > 0).then(|| SubmitArgs::new().min_wait_usec(want.micros));
+        let arguments = match timeout {
+            Some(timeout) => Some(gathered.unwrap_or_default().timespec(timeout)),
+            None => gathered,
+        };
         let (address, bytes) = match &arguments {
             Some(arguments) => {
                 flags |= EnterFlags::EXT_ARG;
@@ -72,8 +78,9 @@ impl Door {
         // `struct io_uring_getevents_arg` (which `SubmitArgs` is, transparently) of `bytes` bytes that, like
         // the timeout it names, lives until the call returns. What queued entries name is the promise of
         // those who pushed them.
-        let result =
-            unsafe { libc::syscall(libc::SYS_io_uring_enter, index, submit, want, flags.bits(), address, bytes) };
+        let result = unsafe {
+            libc::syscall(libc::SYS_io_uring_enter, index, submit, want.events, flags.bits(), address, bytes)
+        };
         u32::try_from(result).map_err(|_| io::Error::last_os_error())
     }
 }

@@ -56,6 +56,23 @@ pub enum Wait {
     Until(Instant),
 }
 
+/// What a turn that sleeps waits for, beyond the first event.
+///
+/// Where many sockets are busy, the next event is a few microseconds away, and to sleep once for several costs a
+/// fraction of waking for each. Where the kernel cannot (before Linux 6.12), it is as if nothing was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gather {
+    /// Events that end the wait at once.
+    pub events: u32,
+    /// Microseconds after which a single one is enough.
+    pub micros: u32,
+}
+
+impl Gather {
+    /// The first event ends the wait.
+    pub const NOTHING: Self = Self { events: 1, micros: 0 };
+}
+
 /// What a send does when the socket's buffer is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendMode {

@@ -56,7 +56,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 pub use check::{HostProblem, check_host};
-pub use event::{Event, ReceiveEnd, RingConfig, RingError, RingStats, SendMode, Wait};
+pub use event::{Event, Gather, ReceiveEnd, RingConfig, RingError, RingStats, SendMode, Wait};
 pub use notifier::Notifier;
 pub use outgoing::Outgoing;
 pub use pool::Chunk;
@@ -118,6 +118,8 @@ pub struct Ring {
     spare_vectors: Vec<Box<Vectors>>,
     /// What is to be reported without the kernel's doing: the answers to calls that could not be queued.
     answers: Vec<Event>,
+    /// What a turn that sleeps waits for.
+    gather: Gather,
     /// Completions of the current turn, copied out of the shared queue.
     completions: Vec<io_uring::cqueue::Entry>,
     counters: Counters,

@@ -12,7 +12,7 @@ use io_uring::types::{CancelBuilder, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 
 use super::door::Door;
-use super::event::{RingError, Wait};
+use super::event::{Gather, RingError, Wait};
 use super::pool::{BUFFER_GROUP, Pool};
 
 /// What a completion belongs to; the upper half of its user data, the lower being an index.
@@ -59,6 +59,8 @@ impl Kind {
 pub(super) struct Queue {
     uring: IoUring,
     door: Door,
+    /// Whether a wait for several completions can be bounded (6.12).
+    gathers: bool,
     /// Entries that found the submission queue full and the kernel unwilling; they go first.
     backlog: VecDeque<squeue::Entry>,
     /// Entries queued since the start; one is known by how many were queued before it.
@@ -74,7 +76,8 @@ impl Queue {
     pub(super) fn new(entries: u32, buffers: u16) -> Result<Self, RingError> {
         let uring = build(entries, buffers).map_err(RingError::Setup)?;
         let door = Door::new(uring.as_raw_fd());
-        Ok(Self { uring, door, backlog: VecDeque::new(), queued: 0, in_flight: 0, closed: false, enters: 0 })
+        let gathers = uring.params().is_feature_min_timeout();
+        Ok(Self { uring, door, gathers, backlog: VecDeque::new(), queued: 0, in_flight: 0, closed: false, enters: 0 })
     }
 
     /// Offers the pool's buffers to the kernel.
@@ -186,7 +189,7 @@ impl Queue {
     }
 
     /// Submits everything and waits as told; one system call, or none when there is nothing to do.
-    pub(super) fn turn(&mut self, wait: Wait) -> io::Result<()> {
+    pub(super) fn turn(&mut self, wait: Wait, gather: Gather) -> io::Result<()> {
         self.drain_backlog()?;
         let (queued, overflow, deferred) = {
             let queue = self.uring.submission();
@@ -206,8 +209,12 @@ impl Queue {
         if left.is_none() && queued == 0 && !overflow && !deferred {
             return Ok(());
         }
-        let want = u32::from(left.is_some());
-        match self.enter_with(queued, want, true, left.flatten().as_ref()) {
+        let wish = match left {
+            None => Gather { events: 0, micros: 0 },
+            Some(_) if self.gathers => gather,
+            Some(_) => Gather::NOTHING,
+        };
+        match self.enter_with(queued, wish, true, left.flatten().as_ref()) {
             Err(error) if !passes(&error) => Err(error),
             _ => Ok(()),
         }
@@ -225,7 +232,7 @@ impl Queue {
 
     /// Lets the kernel move completions that had no room into the shared queue.
     pub(super) fn flush_overflow(&mut self) -> io::Result<()> {
-        match self.enter_with(0, 0, true, None) {
+        match self.enter_with(0, Gather { events: 0, micros: 0 }, true, None) {
             Err(error) if !passes(&error) => Err(error),
             _ => Ok(()),
         }
@@ -271,10 +278,10 @@ impl Queue {
 
     fn submit(&mut self) -> io::Result<()> {
         let queued = self.uring.submission().len();
-        self.enter_with(queued, 0, false, None)
+        self.enter_with(queued, Gather { events: 0, micros: 0 }, false, None)
     }
 
-    fn enter_with(&mut self, queued: usize, want: u32, events: bool, timeout: Option<&Timespec>) -> io::Result<()> {
+    fn enter_with(&mut self, queued: usize, want: Gather, events: bool, timeout: Option<&Timespec>) -> io::Result<()> {
         self.enters += 1;
         let queued = u32::try_from(queued).unwrap_or(u32::MAX);
         self.door.enter(queued, want, events, timeout).map(drop)

@@ -9,7 +9,7 @@ use super::Ring;
 use super::alarms::Alarms;
 use io_uring::cqueue;
 
-use super::event::{Counters, Event, RingConfig, RingError, RingStats, Wait};
+use super::event::{Counters, Event, Gather, RingConfig, RingError, RingStats, Wait};
 use super::notifier::Mailbox;
 use super::pool::Pool;
 use super::queue::{Kind, Queue};
@@ -48,6 +48,7 @@ impl Ring {
             starved: VecDeque::new(),
             unfed: Vec::new(),
             limits_receives: true,
+            gather: Gather::NOTHING,
             spare_vectors: Vec::new(),
             silent: VecDeque::new(),
             answers: Vec::new(),
@@ -77,7 +78,7 @@ impl Ring {
             Wait::Until(deadline) if self.alarms.arm(&mut self.queue, deadline) => Wait::Forever,
             other => other,
         };
-        let mut result = self.queue.turn(wait);
+        let mut result = self.queue.turn(wait, self.gather);
         let mut completions = std::mem::take(&mut self.completions);
         self.queue.take_completions(&mut completions);
         while result.is_ok() && self.queue.has_overflow() {
@@ -87,6 +88,11 @@ impl Ring {
         self.complete(&mut completions, events);
         self.completions = completions;
         result
+    }
+
+    /// What the following turns wait for when they sleep.
+    pub fn set_gather(&mut self, gather: Gather) {
+        self.gather = gather;
     }
 
     /// Buffers that the next turn is likely to need: one for each socket, and a burst of bulk data.

@@ -1,0 +1,91 @@
+//! How busy a shard is, and what its sleeps should wait for.
+//!
+//! Where one client waits for one answer, every microsecond that the shard sleeps longer is a microsecond of that
+//! answer. Where many sessions are busy the thread sleeps for a moment only, and each sleep and wake costs more than
+//! the work between them: there it pays to wait for several events. So sessions are counted that had something to do
+//! in the last millisecond; events of a single fast one are not.
+
+use std::cell::Cell;
+
+use crate::limits::{PACE, PACE_SESSIONS, PACE_WINDOW_NS};
+use crate::ring::Gather;
+
+/// Sessions that were busy lately.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    /// Number of the current span; no session has been busy in span 0.
+    span: Cell<u64>,
+    began_ns: Cell<u64>,
+    busy: Cell<u32>,
+    /// Those of the span before.
+    before: Cell<u32>,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { span: Cell::new(1), began_ns: Cell::new(0), busy: Cell::new(0), before: Cell::new(0) }
+    }
+}
+
+impl Pace {
+    /// A turn begins.
+    pub(crate) fn turn(&self, now_ns: u64) {
+        let passed = now_ns.saturating_sub(self.began_ns.get());
+        if passed < PACE_WINDOW_NS {
+            return;
+        }
+        // What was busy before a pause says nothing about what is now.
+        let busy = self.busy.replace(0);
+        self.before.set(if passed < 2 * PACE_WINDOW_NS { busy } else { 0 });
+        self.began_ns.set(now_ns);
+        self.span.set(self.span.get() + 1);
+    }
+
+    /// A session has something to do; it keeps the number of the span in which it last had.
+    pub(crate) fn busy(&self, span: &mut u64) {
+        if std::mem::replace(span, self.span.get()) != self.span.get() {
+            self.busy.set(self.busy.get().saturating_add(1));
+        }
+    }
+
+    /// What the next sleep should wait for.
+    pub(crate) fn gather(&self) -> Gather {
+        if self.before.get() >= PACE_SESSIONS { PACE } else { Gather::NOTHING }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Spans in which `sessions` sessions are busy twice each.
+    fn run(pace: &Pace, sessions: &mut [u64], spans: std::ops::Range<u64>) {
+        for span in spans {
+            pace.turn(span * PACE_WINDOW_NS);
+            for seen in sessions.iter_mut() {
+                pace.busy(seen);
+                pace.busy(seen);
+            }
+        }
+    }
+
+    #[test]
+    fn many_busy_sessions_make_a_sleep_wait_for_several_events_and_few_do_not() {
+        let pace = Pace::default();
+        run(&pace, &mut [0; 7], 1..10);
+        assert_eq!(pace.gather(), Gather::NOTHING);
+        run(&pace, &mut [0; 8], 10..12);
+        assert_eq!(pace.gather(), PACE);
+        run(&pace, &mut [0; 1], 12..14);
+        assert_eq!(pace.gather(), Gather::NOTHING);
+    }
+
+    #[test]
+    fn a_pause_makes_the_next_sleep_end_with_the_first_event() {
+        let pace = Pace::default();
+        run(&pace, &mut [0; 100], 1..3);
+        assert_eq!(pace.gather(), PACE);
+        pace.turn(1_000 * PACE_WINDOW_NS);
+        assert_eq!(pace.gather(), Gather::NOTHING);
+    }
+}
