@@ -139,6 +139,10 @@ impl Relay {
         }
         side.outbox = outgoing;
         let (backlog, other) = (side.outbox.len(), side.other);
+        // What came while the send was on its way: where its sender was stopped, nothing else sets it going.
+        if backlog > 0 && !std::mem::replace(&mut side.dirty, true) {
+            self.dirty.push(socket);
+        }
         if let Some(other) = self.side(other)
             && backlog < LOW_BYTES
             && std::mem::take(&mut other.paused)

@@ -1,5 +1,7 @@
 //! Figures that are told apart by listener.
 
+use std::collections::BTreeMap;
+
 use super::latency::Latency;
 
 /// Statements by what was decided about them.
@@ -45,6 +47,8 @@ pub struct ListenerMetrics {
     pub statement_errors: u64,
     /// What the gateway added to each statement.
     pub gateway: Latency,
+    /// The same for the statements that a rule refused or whose results it masked, by the rule's name.
+    pub rules: BTreeMap<Box<str>, Latency>,
     /// What the server took for each statement.
     pub server: Latency,
 }
@@ -62,7 +66,17 @@ impl ListenerMetrics {
             statements: StatementCounts::default(),
             statement_errors: 0,
             gateway: Latency::new(),
+            rules: BTreeMap::new(),
             server: Latency::new(),
+        }
+    }
+
+    /// A rule refused a statement or masked its results, and the gateway added this much to it.
+    pub fn record_rule(&mut self, rule: &str, gateway_ns: u64) {
+        if let Some(latency) = self.rules.get_mut(rule) {
+            latency.record(gateway_ns);
+        } else {
+            self.rules.entry(rule.into()).or_default().record(gateway_ns);
         }
     }
 
@@ -75,6 +89,9 @@ impl ListenerMetrics {
         self.statements.merge(&other.statements);
         self.statement_errors += other.statement_errors;
         self.gateway.merge(&other.gateway);
+        for (rule, latency) in &other.rules {
+            self.rules.entry(rule.clone()).or_default().merge(latency);
+        }
         self.server.merge(&other.server);
     }
 }

@@ -113,12 +113,18 @@ mod tests {
         second.ring.buffers_total = 64;
         second.verdict_cache.hits = 7;
         second.listeners[1].gateway.record(8_000);
+        first.listeners[0].record_rule("cards", 1_000);
+        second.listeners[1].record_rule("cards", 3_000);
+        second.listeners[1].record_rule("mail", 3_000);
 
         first.merge(&second);
         assert_eq!(first.listeners.len(), 2);
         assert_eq!((&*first.listeners[0].name, first.listeners[0].sessions_total), ("orders", 7));
         assert_eq!(first.listeners[0].statements.allowed, 1);
         assert_eq!((first.listeners[0].gateway.count(), first.listeners[0].gateway.sum_ns()), (2, 12_000));
+        let rules: Vec<_> =
+            first.listeners[0].rules.iter().map(|(rule, latency)| (&**rule, latency.sum_ns())).collect();
+        assert_eq!(rules, [("cards", 4_000), ("mail", 3_000)]);
         assert_eq!(first.data.bytes_from_client, 15);
         assert_eq!(
             (first.masked_cells["cards"], first.masked_cells["mail"], first.faults["oversized_frame"]),

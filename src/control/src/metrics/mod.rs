@@ -35,6 +35,7 @@ pub(crate) fn render(own: &OwnFigures, shards: &ShardMetrics) -> String {
     ring(&mut page, shards);
     audit(&mut page, shards);
     latencies(&mut page, &shards.listeners);
+    rules(&mut page, &shards.listeners);
     page.into_text()
 }
 
@@ -203,6 +204,31 @@ fn latencies(page: &mut Page, listeners: &[ListenerMetrics]) {
     );
 }
 
+/// The gateway's own time for the statements that each rule refused or whose results it masked.
+fn rules(page: &mut Page, listeners: &[ListenerMetrics]) {
+    let each = || {
+        listeners
+            .iter()
+            .flat_map(|listener| listener.rules.iter().map(|(rule, latency)| (&*listener.name, &**rule, latency)))
+    };
+    let mut family = page.family(
+        "wiregate_rule_statements_total",
+        Kind::Counter,
+        "Statements that a rule refused or whose results it masked.",
+    );
+    for (listener, rule, latency) in each() {
+        family.sample(&[("listener", listener), ("rule", rule)], latency.count());
+    }
+    let mut family = page.family(
+        "wiregate_rule_gateway_seconds_quantile",
+        Kind::Gauge,
+        "Time that the gateway added to them: quantiles since the start, within 1 %.",
+    );
+    for (listener, rule, latency) in each() {
+        family.quantiles(&[("listener", listener), ("rule", rule)], latency);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,6 +257,7 @@ mod tests {
             orders.gateway.record(nanos);
             orders.server.record(nanos * 100);
         }
+        orders.record_rule("cards", 6_000);
         shards.data = bridge::metrics::DataCounts {
             bytes_from_client: 10,
             bytes_to_client: 20,

@@ -88,6 +88,10 @@ impl SessionGuard {
         let now_ns = self.shard.clock.now_ns();
         let execution = Execution::new(statement, Vec::new(), self.totals.statements, turn_ns, now_ns);
         let outcome = Outcome { sqlstate: Some(denial.sqlstate), ..Outcome::default() };
+        if let Some(rule) = statement.refusing_rule() {
+            let gateway_ns = now_ns.saturating_sub(turn_ns);
+            figures::on_listener(&self.shard, self.facts.listener, |metrics| metrics.record_rule(rule, gateway_ns));
+        }
         self.record(&execution, &outcome, 0, now_ns.saturating_sub(turn_ns), false);
     }
 
@@ -110,6 +114,12 @@ impl SessionGuard {
             }
             let mut metrics = self.shard.metrics.borrow_mut();
             metrics.data.oversized_cells += oversized_cells;
+            let mut listener = metrics.listeners.get_mut(self.facts.listener);
+            for mask in &masks {
+                if let Some(listener) = &mut listener {
+                    listener.record_rule(mask.rule, gateway_ns);
+                }
+            }
             for mask in &masks {
                 count(&mut metrics.masked_cells, mask.rule, mask.cells);
             }

@@ -183,6 +183,14 @@ impl Statement {
         &self.judgement.reported
     }
 
+    /// What refused it: a rule's name, or a fixed one such as `unparsed`.
+    pub(super) fn refusing_rule(&self) -> Option<&str> {
+        match &self.judgement.ruling {
+            Ruling::Deny(refusal) => Some(&refusal.name),
+            Ruling::Allow => None,
+        }
+    }
+
     /// Whether role or search path may be others once it ran.
     pub(super) fn changes_settings(&self) -> bool {
         self.judgement.changes_settings
