@@ -66,21 +66,27 @@ impl Text {
         }
         let length = row.len() - usize::from(row.last() == Some(&b'\n'));
         let columns = cells.rows.treatments.len();
+        // Most rows have no escape: what is known of the row need not be asked of each cell.
+        let escapes = self.hides(row.get(..length).unwrap_or_default());
         let mut column = 0;
         let mut start = 0;
         while start <= length && (columns > 0 || length > 0) {
-            let end = self.cell_end(row.get(..length).unwrap_or_default(), start);
+            let end = self.cell_end(row.get(..length).unwrap_or_default(), start, escapes);
             if column >= columns {
                 return Err(malformed_copy());
             }
-            self.cell(row, start..end, column, cells)?;
+            self.cell(row, start..end, column, escapes, cells)?;
             column += 1;
             start = end + 1;
         }
         if column == columns { Ok(()) } else { Err(malformed_copy()) }
     }
 
-    fn cell_end(&self, row: &[u8], start: usize) -> usize {
+    fn cell_end(&self, row: &[u8], start: usize, escapes: bool) -> usize {
+        if !escapes {
+            let found = memchr(self.delimiter, row.get(start..).unwrap_or_default());
+            return found.map_or(row.len(), |found| start + found);
+        }
         let mut at = start;
         while let Some(found) = memchr2(self.delimiter, b'\\', row.get(at..).unwrap_or_default()) {
             if row.get(at + found) == Some(&self.delimiter) {
@@ -96,10 +102,11 @@ impl Text {
         row: &mut [u8],
         at: std::ops::Range<usize>,
         column: usize,
+        escapes: bool,
         cells: &mut Cells<'_, G>,
     ) -> Result<(), Fault> {
         let raw = row.get_mut(at.clone()).ok_or_else(malformed_copy)?;
-        let escaped = memchr(b'\\', raw).is_some();
+        let escaped = escapes && memchr(b'\\', raw).is_some();
         if !cells.wanted(column, &at, escaped) || self.is_null(raw) {
             return Ok(());
         }
@@ -129,8 +136,11 @@ impl Text {
         Ok(())
     }
 
+    /// Whether any byte is one that [`Self::escape_of`] names. Without a branch, so that it is done for many
+    /// bytes at a time.
     fn is_special(&self, value: &[u8]) -> bool {
-        value.iter().any(|byte| self.escape_of(*byte).is_some())
+        let special = |byte: u8| matches!(byte, 0x08..=0x0d | b'\\') | (byte == self.delimiter);
+        value.iter().fold(0, |found, byte| found | u8::from(special(*byte))) != 0
     }
 
     fn escape_of(&self, byte: u8) -> Option<u8> {
@@ -252,6 +262,14 @@ fn unescape(raw: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_is_special_for_the_bytes_that_have_an_escape() {
+        let text = Text::new(b'|', false, (*b"\\N").into());
+        for byte in 0..=u8::MAX {
+            assert_eq!(text.is_special(&[b'a', byte, b'b']), text.escape_of(byte).is_some(), "{byte:#04x}");
+        }
+    }
 
     #[test]
     fn lines_end_at_a_newline_that_no_backslash_hides() {

@@ -178,3 +178,34 @@ fn cancels_do_not_cost_turns_of_their_own() {
     rig.ring.close(socket);
     rig.finish();
 }
+
+#[test]
+fn a_sleep_that_gathers_ends_with_several_events_or_with_one_when_its_time_is_over() {
+    let mut rig = Rig::new(16, 1024);
+    let mut peers = Vec::new();
+    for _ in 0..3 {
+        let (ours, theirs) = tcp_pair();
+        let socket = rig.ring.adopt(ours);
+        rig.ring.start_receive(socket);
+        peers.push((socket, theirs));
+    }
+    // Far longer than a turn may take: only the number of events can end it.
+    rig.ring.set_gather(Gather { events: 3, micros: 60_000_000 });
+    for (_, peer) in &mut peers {
+        peer.write_all(b"x").unwrap();
+    }
+    let mut events = Vec::new();
+    rig.ring.turn(Wait::Forever, &mut events).unwrap();
+    assert_eq!(events.len(), 3);
+    // One event only: it comes once the time is over, and no later than the deadline.
+    rig.ring.set_gather(Gather { events: 3, micros: 1_000 });
+    peers[0].1.write_all(b"y").unwrap();
+    assert!(matches!(rig.next(), Event::Received { .. }));
+    rig.ring.set_gather(Gather { events: 3, micros: 1_000 });
+    rig.assert_silence();
+    drop(events);
+    for (socket, _) in peers {
+        rig.ring.close(socket);
+    }
+    rig.finish();
+}
