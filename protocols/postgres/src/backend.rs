@@ -179,6 +179,15 @@ pub fn parameter_status(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     });
 }
 
+/// NotificationResponse: `process` is the number of the server process that notifies.
+pub fn notification_response(out: &mut Vec<u8>, process: u32, channel: &[u8], payload: &[u8]) {
+    framed(out, b'A', |out| {
+        out.extend_from_slice(&process.to_be_bytes());
+        cstr(out, channel);
+        cstr(out, payload);
+    });
+}
+
 /// BackendKeyData: what the client needs to cancel. `key` has 4 bytes in protocol 3.0, 4 to 256 in 3.2.
 pub fn backend_key_data(out: &mut Vec<u8>, pid: u32, key: &[u8]) {
     debug_assert!((4..=256).contains(&key.len()), "a cancel key has 4 to 256 bytes");

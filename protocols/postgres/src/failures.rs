@@ -10,13 +10,15 @@
 //!
 //! Source: PostgreSQL manual, "Extended Query" and "Asynchronous Operations" under "Message Flow".
 
+use wire::cursor::Cursor;
 use wire::fault::Fault;
 use wire::guard::{ErrorTreatment, Guard, Outcome};
 
+use crate::backend;
 use crate::frame::Frame;
 use crate::message::server;
 use crate::pipeline::Entry;
-use crate::refusal;
+use crate::refusal::{self, malformed_by_server};
 use crate::scrub::{self, Report};
 use crate::server::{self as direction, Phase, out_of_turn};
 use crate::session::{Output, Session};
@@ -58,30 +60,51 @@ impl<G: Guard> Session<G> {
     /// Passes a report on, whole or scrubbed.
     fn show(&mut self, frame: &Frame<'_>, left: usize, report: Report, guard: &mut G, out: &mut Output) {
         let statement = self.running();
-        let mut treatment = guard.error_treatment(statement.as_ref(), report.sqlstate);
-        if treatment == ErrorTreatment::PassAboutText {
-            let whole = left == 0 && scrub::is_about_text(frame.body());
-            treatment = if whole { ErrorTreatment::Pass } else { ErrorTreatment::Scrub };
-        }
-        match treatment {
-            ErrorTreatment::Pass => {
-                frame.pass(&mut out.to_client);
-                self.server.body = direction::pass_rest(left);
-            }
+        let own = left == 0 && scrub::is_about_text(frame.body());
+        match guard.error_treatment(statement.as_ref(), report.sqlstate) {
+            ErrorTreatment::Pass => self.show_whole(frame, left, out),
+            ErrorTreatment::PassAboutText if own => self.show_whole(frame, left, out),
             ErrorTreatment::Scrub | ErrorTreatment::PassAboutText => {
-                out.to_client.write_owned(|owned| scrub::scrubbed(owned, frame.kind(), frame.body()));
+                out.to_client.write_owned(|owned| scrub::scrubbed(owned, frame.kind(), frame.body(), left == 0));
                 self.server.body = direction::swallow(left);
             }
         }
     }
 
+    fn show_whole(&mut self, frame: &Frame<'_>, left: usize, out: &mut Output) {
+        frame.pass(&mut out.to_client);
+        self.server.body = direction::pass_rest(left);
+    }
+
+    /// NotificationResponse: may come at any time and changes nothing. Any session can put anything into its
+    /// payload.
+    pub(crate) fn notification(
+        &mut self,
+        frame: &Frame<'_>,
+        guard: &G,
+        out: &mut Output,
+    ) -> Result<(), Fault> {
+        let mut cursor = Cursor::new(frame.body());
+        let read = (cursor.u32("process"), cursor.cstr("channel"), cursor.cstr("payload"), cursor.is_empty());
+        let (Ok(process), Ok(channel), Ok(payload), true) = read else {
+            return Err(malformed_by_server("NotificationResponse"));
+        };
+        if guard.shows_notifications() || payload.is_empty() {
+            frame.pass(&mut out.to_client);
+        } else {
+            out.to_client.write_owned(|owned| backend::notification_response(owned, process, channel, b""));
+        }
+        Ok(())
+    }
+
     /// The statement that the server is at.
-    fn running(&self) -> Option<G::Statement> {
+    pub(crate) fn running(&self) -> Option<G::Statement> {
         match self.pipeline.front() {
             Some(Entry::Query { statement, .. } | Entry::FunctionCall { statement, .. }) => Some(statement.clone()),
             Some(Entry::Execute { portal, .. } | Entry::Bind { portal, .. }) => Some(portal.statement.clone()),
             Some(Entry::Parse { prepared, .. }) => Some(prepared.statement.borrow().clone()),
-            _ => self.last.clone(),
+            // What a commit at Sync runs comes from any statement of the transaction.
+            _ => None,
         }
     }
 

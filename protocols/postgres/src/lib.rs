@@ -37,6 +37,7 @@ mod copy_text;
 mod decisions;
 mod description;
 mod failures;
+mod known;
 mod pipeline;
 mod refusal;
 mod replies;

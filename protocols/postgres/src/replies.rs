@@ -79,6 +79,7 @@ impl<G: Guard> Session<G> {
                 self.notice(frame, left, guard, out);
                 return Ok(());
             }
+            server::NOTIFICATION_RESPONSE => return self.notification(&frame, guard, out),
             server::PARAMETER_STATUS => return self.parameter_status(&frame, guard, out),
             server::ERROR_RESPONSE => return self.error(frame, left, guard, out),
             _ if self.catalogue_loading() => return self.catalogue_reply(&frame, guard),
@@ -119,7 +120,9 @@ impl<G: Guard> Session<G> {
         };
         guard.parameter_status(name, value);
         self.note_parameter(name, value);
-        frame.pass(&mut out.to_client);
+        if guard.shows_setting(self.running().as_ref(), name, value) {
+            frame.pass(&mut out.to_client);
+        }
         Ok(())
     }
 
@@ -344,9 +347,6 @@ impl<G: Guard> Session<G> {
             self.server.phase = Phase::Start;
             self.server.ended = true;
         } else {
-            if let Some(Entry::Execute { portal, .. }) = self.pipeline.front() {
-                self.last = Some(portal.statement.clone());
-            }
             self.done();
         }
         Ok(true)
@@ -505,7 +505,6 @@ impl<G: Guard> Session<G> {
     /// The server waits for a new command.
     pub(crate) fn became_ready(&mut self, status: TransactionStatus) {
         self.transaction = status;
-        self.last = None;
         if status == TransactionStatus::Idle {
             // "Extended Query": portals end with their transaction.
             self.portals.forget_all();

@@ -1,16 +1,19 @@
-//! What of an ErrorResponse or NoticeResponse may pass when a mask concerns the statement behind it.
+//! What of an ErrorResponse or NoticeResponse may pass to a user from whom values are hidden.
 //!
 //! Errors quote values: "Key (email)=(a@b.c) already exists", "invalid input syntax for type integer:
-//! \"4111…\"", whatever RAISE says. A scrubbed one keeps severity, SQLSTATE, names of objects and the
-//! place in the server's source, and of the detail of a broken key its shape, "Key (email)=(...) already
-//! exists.", which programs look for; every other field that can hold a value goes. It may assume nothing of the
-//! body; it must never pass a field it does not know.
+//! \"4111…\"", and whatever a function of the users puts into RAISE: any text, any code, any field for names. So
+//! nothing passes that is not known: codes of the server's own ([`known::is_code`]), texts of the server's own
+//! ([`known::is_text`]), the place in the server's source, and of the detail of a broken key its shape,
+//! "Key (email)=(...) already exists.", which programs look for. Names of objects and of keys pass only without
+//! a context (field W): every language adds the function that runs to it, and so what a function says has one.
+//! It may assume nothing of the body; it must never pass a field it does not know.
 //!
 //! Source: PostgreSQL manual, "Error and Notice Message Fields".
 
 use memchr::{memchr, memmem};
 
-use crate::frame;
+use crate::message::server;
+use crate::{frame, known};
 
 /// What a session needs to know of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,14 +61,19 @@ pub(crate) fn report(body: &[u8]) -> Report {
     Report { sqlstate, fatal: plain.unwrap_or(localized) }
 }
 
-/// Whether a report is about the text that the client sent: it has a place in it, and neither a context nor
-/// a text of the server's own. A value that is parsed while rows are read (`card::regtype`) has a place too,
+/// Classes whose texts quote names: feature (0A), cursor state and name (24, 34), catalogue and schema name (3D,
+/// 3F), syntax and access (42), object state (55).
+const NAMING: [&[u8; 2]; 7] = [b"0A", b"24", b"34", b"3D", b"3F", b"42", b"55"];
+
+/// Whether a report is about names in the text that the client sent: it has a place in it, and neither a context
+/// nor a text of the server's own. A value that is parsed while rows are read (`card::regtype`) has a place too,
 /// but in itself, and says so in its context.
 pub(crate) fn is_about_text(body: &[u8]) -> bool {
     let mut place = false;
-    for (code, _) in (Fields { rest: body }) {
+    for (code, text) in (Fields { rest: body }) {
         match code {
             b'P' => place = true,
+            b'C' if !NAMING.iter().any(|class| text.starts_with(&class[..])) => return false,
             b'W' | b'p' | b'q' => return false,
             _ => {}
         }
@@ -77,24 +85,40 @@ fn is_fatal(severity: &[u8]) -> bool {
     matches!(severity, b"FATAL" | b"PANIC")
 }
 
-/// Appends the report without anything that can hold a value. `kind` is its message type.
-pub(crate) fn scrubbed(out: &mut Vec<u8>, kind: u8, body: &[u8]) {
-    let Report { sqlstate, .. } = report(body);
+/// Appends the report without anything that can hold a value. `kind` is its message type; `whole` says whether
+/// `body` is all of it.
+pub(crate) fn scrubbed(out: &mut Vec<u8>, kind: u8, body: &[u8], whole: bool) {
+    let mut sqlstate = report(body).sqlstate;
+    // A body that was cut may have lost its context, which comes behind the text.
+    let certain = whole && !(Fields { rest: body }).any(|(code, _)| matches!(code, b'W' | b'p' | b'q'));
+    let is_code = known::is_code(sqlstate);
+    if !is_code {
+        sqlstate = if kind == server::NOTICE_RESPONSE { *b"00000" } else { *b"P0001" };
+    }
     frame::write(out, kind, |out| {
-        let mut told = false;
-        let fields = Fields { rest: body };
-        for (code, text) in fields {
+        let (mut told, mut coded) = (false, false);
+        let field = |out: &mut Vec<u8>, code: u8, text: &[u8]| {
+            out.push(code);
+            out.extend_from_slice(text);
+            out.push(0);
+        };
+        for (code, text) in (Fields { rest: body }) {
             match code {
-                b'S' | b'V' | b'C' | b'F' | b'L' | b'R' | b's' | b't' | b'c' | b'd' | b'n' => {
-                    out.push(code);
-                    out.extend_from_slice(text);
-                    out.push(0);
+                b'C' if !coded => {
+                    coded = true;
+                    field(out, code, &sqlstate);
                 }
+                b'S' | b'V' | b'F' | b'L' | b'R' => field(out, code, text),
+                b's' | b't' | b'c' | b'd' | b'n' if certain => field(out, code, text),
                 b'M' if !told => {
                     told = true;
-                    message(out, sqlstate);
+                    if is_code && known::is_text(sqlstate, text, certain) {
+                        field(out, code, text);
+                    } else {
+                        message(out, sqlstate);
+                    }
                 }
-                b'D' => {
+                b'D' if certain => {
                     if let Some((columns, end)) = key(text) {
                         out.extend_from_slice(b"DKey (");
                         out.extend_from_slice(columns);
@@ -162,12 +186,54 @@ mod tests {
     use crate::frame::Header;
 
     const BODY: &[u8] = b"SERROR\0VERROR\0C23505\0Mduplicate key value SECRET\0DKey (a)=(SECRET) exists.\0\
-HSECRET\0WSECRET\0qSECRET\0p3\0P4\0spublic\0tt\0cc\0dtext\0nt_pkey\0Fnbt.c\0L12\0R_bt\0\0";
+HSECRET\0P4\0spublic\0tt\0cc\0dtext\0nt_pkey\0Fnbt.c\0L12\0R_bt\0\0";
+
+    /// What RAISE can say.
+    const RAISED: &[u8] = b"SERROR\0VERROR\0CSECRE\0Mduplicate key value violates unique constraint \"SECRET\"\0\
+DKey (SECRET)=(1) already exists.\0HSECRET\0WPL/pgSQL function f() line 1 at RAISE\0sSECRET\0tSECRET\0cSECRET\0\
+dSECRET\0nSECRET\0Fpl_exec.c\0L3916\0Rexec_stmt_raise\0\0";
+
+    fn shown(kind: u8, body: &[u8]) -> String {
+        let mut out = Vec::new();
+        scrubbed(&mut out, kind, body, true);
+        let header = Header::peek(&out).unwrap().unwrap();
+        assert_eq!(header.total(), out.len());
+        String::from_utf8_lossy(&out[5..]).into_owned()
+    }
+
+    #[test]
+    fn nothing_passes_of_what_a_function_says() {
+        let raised = String::from_utf8(RAISED.to_vec()).unwrap();
+        for code in ["SECRE", "23505", "42501", "57014", "00000"] {
+            let text = shown(b'E', raised.replacen("SECRE", code, 1).as_bytes());
+            assert!(!text.contains("SECR") && text.contains("Rexec_stmt_raise\0"), "{text:?}");
+            assert!(text.contains(if code == "SECRE" { "CP0001\0" } else { code }), "{text:?}");
+        }
+        assert!(shown(b'N', RAISED).contains("C00000\0"));
+        // Without the context the names would be the server's.
+        let bare = raised.replace("CSECRE", "C23505").replace("WPL/pgSQL function f() line 1 at RAISE\0", "");
+        assert!(shown(b'E', bare.as_bytes()).contains("nSECRET\0"));
+        // A body that was cut may have had one.
+        let mut cut = Vec::new();
+        scrubbed(&mut cut, b'E', bare.as_bytes(), false);
+        assert!(!String::from_utf8_lossy(&cut).contains("SECRET"));
+    }
+
+    #[test]
+    fn the_servers_own_words_pass() {
+        let deadlock = b"SERROR\0VERROR\0C40P01\0Mdeadlock detected\0DProcess 1 waits\0Wwhile updating tuple\0\0";
+        assert_eq!(shown(b'E', deadlock), "SERROR\0VERROR\0C40P01\0Mdeadlock detected\0\0");
+        let unique = b"C23505\0Mduplicate key value violates unique constraint \"k\"\0DKey (a)=(SECRET) already exists.\0nk\0\0";
+        assert_eq!(
+            shown(b'E', unique),
+            "C23505\0Mduplicate key value violates unique constraint \"k\"\0DKey (a)=(...) already exists.\0nk\0\0"
+        );
+    }
 
     #[test]
     fn a_scrubbed_error_keeps_names_and_loses_values() {
         let mut out = Vec::new();
-        scrubbed(&mut out, b'E', BODY);
+        scrubbed(&mut out, b'E', BODY, true);
         let text = String::from_utf8_lossy(&out).into_owned();
         assert!(!text.contains("SECRET"), "{text:?}");
         for kept in ["C23505\0", "spublic\0", "tt\0", "nt_pkey\0", "SERROR\0", "R_bt\0", "dtext\0"] {
@@ -196,7 +262,7 @@ HSECRET\0WSECRET\0qSECRET\0p3\0P4\0spublic\0tt\0cc\0dtext\0nt_pkey\0Fnbt.c\0L12\
         ] {
             let body = format!("C23505\0Mx\0D{detail}\0\0");
             let mut out = Vec::new();
-            scrubbed(&mut out, b'E', body.as_bytes());
+            scrubbed(&mut out, b'E', body.as_bytes(), true);
             let text = String::from_utf8_lossy(&out).into_owned();
             assert!(!text.contains("SECRET"), "{text:?}");
             assert_eq!(text.contains("\0DKey"), expected.is_some(), "{text:?}");
@@ -207,7 +273,7 @@ HSECRET\0WSECRET\0qSECRET\0p3\0P4\0spublic\0tt\0cc\0dtext\0nt_pkey\0Fnbt.c\0L12\
     #[test]
     fn a_cut_error_is_scrubbed_too() {
         let mut out = Vec::new();
-        scrubbed(&mut out, b'E', &BODY[..40]);
+        scrubbed(&mut out, b'E', &BODY[..40], false);
         assert!(!out.windows(6).any(|window| window == b"SECRET"));
     }
 
@@ -225,6 +291,7 @@ HSECRET\0WSECRET\0qSECRET\0p3\0P4\0spublic\0tt\0cc\0dtext\0nt_pkey\0Fnbt.c\0L12\
         assert!(is_about_text(b"C42703\0Mcolumn \"x\" does not exist\0P8\0Fparse.c\0\0"));
         for body in [
             BODY,
+            b"C22023\0Minvalid list \"4111\"\0P1\0\0",
             b"C42P01\0Mrelation \"4111\" does not exist\0\0",
             b"C42601\0Msyntax error at or near \"4111\"\0P1\0Winvalid type name \"4111\"\0\0",
             b"C42601\0Msyntax error\0p3\0qselect 4111\0\0",

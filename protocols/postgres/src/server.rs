@@ -223,7 +223,7 @@ impl<G: Guard> Session<G> {
             Next::Here(header) => match header.kind {
                 server::DATA_ROW if !self.catalogue_loading() => self.data_rows(chunk, at, header, guard, out),
                 server::COPY_DATA => self.copy_data(chunk, at, header, guard, out),
-                _ if self.passes_unread(header)? => {
+                _ if self.passes_unread(header, guard)? => {
                     let taken = rest.len().min(header.total());
                     out.to_client.push_chunk(at..at + taken);
                     self.server.body = forward(header.total() - taken);
@@ -270,7 +270,7 @@ impl<G: Guard> Session<G> {
                     return self.split_copy(header, &bytes, guard, out);
                 }
             }
-            _ if self.passes_unread(header)? => {}
+            _ if self.passes_unread(header, guard)? => {}
             _ if header.body == 0 => return self.reply(Frame { bytes: &mut bytes, at: None }, 0, guard, out),
             _ => {
                 self.server.body = ServerBody::Gather(bytes.to_vec(), header.body);
@@ -283,9 +283,9 @@ impl<G: Guard> Session<G> {
     }
 
     /// Whether a message passes by its header alone. What it says about the request at the front is noted.
-    fn passes_unread(&mut self, header: Header) -> Result<bool, Fault> {
+    fn passes_unread(&mut self, header: Header, guard: &G) -> Result<bool, Fault> {
         match header.kind {
-            server::NOTIFICATION_RESPONSE => Ok(true),
+            server::NOTIFICATION_RESPONSE => Ok(guard.shows_notifications()),
             _ if self.catalogue_loading() => Ok(false),
             server::PARAMETER_DESCRIPTION => {
                 self.pipeline.drop_optional();

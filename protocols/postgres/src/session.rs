@@ -106,8 +106,6 @@ pub struct Session<G: Guard> {
     pub(crate) terminated: bool,
     /// Some request text spells out multi-byte characters whose second byte may be ASCII.
     pub(crate) unsafe_encoding: bool,
-    /// The statement that ran last before Sync, behind errors that only come at commit.
-    pub(crate) last: Option<G::Statement>,
 }
 
 impl<G: Guard> Session<G> {
@@ -135,7 +133,6 @@ impl<G: Guard> Session<G> {
             epoch: 0,
             terminated: false,
             unsafe_encoding: false,
-            last: None,
         }
     }
 

@@ -198,7 +198,8 @@ pub enum CopyPlan<P> {
 pub enum ErrorTreatment {
     /// All of it.
     Pass,
-    /// Severity, SQLSTATE and names of objects; every field that can hold a value is replaced.
+    /// What the server says of its own accord: severity, its own codes and texts. Every field that can hold a value
+    /// is replaced, whoever may have put it there.
     Scrub,
     /// All of it if it points at a place in the text that the client sent: then the text itself is at fault,
     /// and no row was read. Else as [`ErrorTreatment::Scrub`].
@@ -276,6 +277,18 @@ pub trait Guard {
 
     /// The server reported a setting.
     fn parameter_status(&mut self, name: &[u8], value: &[u8]);
+
+    /// Whether the client may see what the server reports of a setting: a function can have put any value into
+    /// one. `statement` is the running one, if any. Asked behind [`Guard::parameter_status`].
+    fn shows_setting(&mut self, statement: Option<&Self::Statement>, name: &[u8], value: &[u8]) -> bool {
+        let (_, _, _) = (statement, name, value);
+        true
+    }
+
+    /// Whether payloads of notifications pass: any session can put anything into one.
+    fn shows_notifications(&self) -> bool {
+        true
+    }
 
     /// The server asks the client for a file of its machine (MySQL's `LOAD DATA LOCAL INFILE`). `file` is
     /// the name as the server gives it: any server may ask for any file. Refused unless the guard says

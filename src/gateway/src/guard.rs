@@ -74,6 +74,8 @@ pub(crate) struct SessionGuard {
     settings: Settings,
     /// What names that SQL made stand for.
     names: Names,
+    /// The `application_name` of the start-up, which RESET brings back.
+    started_as: Box<[u8]>,
     /// Whether the next question to the server is about the catalogue, not only about settings.
     catalogue_asked: bool,
     /// Whether the last load of the catalogue failed; rules about statements alone do not try again.
@@ -94,7 +96,6 @@ impl SessionGuard {
         let context = mysql_settings::beginning(policy, &facts);
         Self {
             shard: Rc::clone(shard),
-            facts,
             generation: policy.generation(),
             context,
             cache_context: None,
@@ -104,6 +105,7 @@ impl SessionGuard {
             loading: None,
             settings: Settings::default(),
             names: Names::default(),
+            started_as: facts.application.clone(),
             catalogue_asked: false,
             load_failed: false,
             changes_schema: false,
@@ -112,6 +114,7 @@ impl SessionGuard {
             totals: Totals::default(),
             auth,
             relay_index: usize::MAX,
+            facts,
         }
     }
 
@@ -472,6 +475,10 @@ impl Guard for SessionGuard {
         let forgotten = self.settings.statement_sent(statement.changes_settings(), rolls_back, &mut self.context);
         self.forgot_settings(forgotten);
         self.names.sent(statement);
+        if statement.runs_code() && self.facts.rules.has_column_masks() && !self.context.settings_in_doubt {
+            self.context.settings_in_doubt = true;
+            self.cache_context = None;
+        }
         let now_ns = self.shard.clock.now_ns();
         Execution::new(statement, parameters, self.totals.statements, self.shard.turn_ns.get(), now_ns)
     }
@@ -538,6 +545,13 @@ impl Guard for SessionGuard {
     }
 
     fn error_treatment(&mut self, statement: Option<&Self::Statement>, sqlstate: [u8; 5]) -> ErrorTreatment {
+        if self.context.dialect == Dialect::Postgres {
+            let quotes = match statement {
+                Some(statement) => statement.may_quote(),
+                None => policy::decide::may_quote(&self.facts.rules, None),
+            };
+            return if quotes { ErrorTreatment::Scrub } else { ErrorTreatment::Pass };
+        }
         let readable = match statement {
             Some(statement) => statement.readable(sqlstate),
             None => policy::decide::readable(&self.facts.rules, None, sqlstate),
@@ -574,6 +588,18 @@ impl Guard for SessionGuard {
             self.facts.apply(&self.shard.policy.borrow());
             self.cache_context = None;
         }
+    }
+
+    fn shows_setting(&mut self, statement: Option<&Rc<Statement>>, name: &[u8], value: &[u8]) -> bool {
+        let own = |statement: &Rc<Statement>| statement.sets(value);
+        !self.context.settings_in_doubt
+            || value == &*self.started_as && name.eq_ignore_ascii_case(b"application_name")
+            || policy::statement::may_report(name, value)
+            || statement.is_some_and(own)
+    }
+
+    fn shows_notifications(&self) -> bool {
+        self.facts.rules.shows_notifications()
     }
 
     fn change_user(&mut self, user: &[u8], _database: &[u8]) -> Result<(), Denial> {

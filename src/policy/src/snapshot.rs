@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::pattern::ColumnPattern;
-use crate::config::{Config, Deny, LiteralsFile, Mask, Mode, Predicates, Scope, Unparsed};
+use crate::config::{Config, Deny, LiteralsFile, Mask, Mode, NotifyPayloads, Predicates, Scope, Unparsed};
 use crate::detect::{Detector, DetectorSet, DetectorUse, List, Literals};
 use crate::mask::{HashKey, Method};
 use crate::rule::RuleId;
@@ -330,6 +330,12 @@ impl UserRules {
     #[must_use]
     pub fn allowed_under_masks(&self) -> KindSet {
         self.config.policy.allow_under_masks
+    }
+
+    /// Whether payloads of notifications pass to this user.
+    #[must_use]
+    pub fn shows_notifications(&self) -> bool {
+        !self.has_column_masks() || self.config.policy.notify_payloads == NotifyPayloads::Pass
     }
 
     /// Whether a rule is about statements, so that it matters what the functions do that they call, and what

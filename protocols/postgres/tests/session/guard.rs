@@ -165,6 +165,7 @@ impl Guard for TestGuard {
     fn error_treatment(&mut self, statement: Option<&Rc<str>>, _: [u8; 5]) -> ErrorTreatment {
         match statement {
             Some(statement) if statement.contains("MASK") => ErrorTreatment::Scrub,
+            None if self.log.iter().any(|line| line.contains("MASK")) => ErrorTreatment::Scrub,
             _ => ErrorTreatment::Pass,
         }
     }

@@ -236,6 +236,16 @@ impl Statement {
         self.judgement.changes_catalogue
     }
 
+    /// Whether an error of it may quote masked data.
+    pub(super) fn may_quote(&self) -> bool {
+        policy::decide::may_quote(&self.base.rules, Some(&self.judgement))
+    }
+
+    /// Whether it does nothing but set settings, one of them to this value.
+    pub(super) fn sets(&self, value: &[u8]) -> bool {
+        self.kinds() == KindSet::of(Kind::SET) && self.text.windows(value.len().max(1)).any(|part| part == value)
+    }
+
     /// What a client may read of an error with this SQLSTATE.
     pub(super) fn readable(&self, sqlstate: [u8; 5]) -> Readable {
         policy::decide::readable(&self.base.rules, Some(&self.judgement), sqlstate)

@@ -178,6 +178,27 @@ impl Catalogue {
         !self.user_operators.is_empty()
     }
 
+    /// Whether a view calls functions of the users, itself or by views that it reads.
+    #[must_use]
+    pub fn is_calling_view(&self, view: u32) -> bool {
+        let (mut seen, mut open) = (HashSet::from([view]), vec![view]);
+        while let Some(view) = open.pop() {
+            if self.calling_views.contains(&view) {
+                return true;
+            }
+            let depends = self.depends.get(&view).into_iter().flatten();
+            open.extend(depends.map(|(relation, _)| *relation).filter(|relation| seen.insert(*relation)));
+        }
+        false
+    }
+
+    /// Whether a view of the users with this name, in whatever schema, has one of the words in it.
+    #[must_use]
+    pub fn views_mention(&self, name: &str, words: &[&str]) -> bool {
+        let mut views = self.named(None, name).filter(|relation| relation.is_view() && !relation.is_system());
+        views.any(|view| views::words(self, view.oid).iter().any(|word| words.contains(&&**word)))
+    }
+
     /// Whether a view reads a relation.
     #[must_use]
     pub fn depends_on(&self, view: u32, relation: u32) -> bool {

@@ -46,7 +46,8 @@ pub struct Sight {
 /// Columns of the server's own relations that show stored values or statement texts.
 const REVEALING: &[(&str, &[&str])] = &[
     ("pg_largeobject", &["data"]),
-    ("pg_stat_activity", &["query"]),
+    ("pg_stat_activity", &["application_name", "query"]),
+    ("pg_stat_replication", &["application_name"]),
     ("pg_stat_statements", &["query"]),
     ("pg_statistic", &["stavalues1", "stavalues2", "stavalues3", "stavalues4", "stavalues5"]),
     ("pg_statistic_ext_data", &["stxdexpr", "stxdmcv"]),

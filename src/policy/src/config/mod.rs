@@ -126,6 +126,18 @@ pub struct PolicySettings {
     /// `allow_under_masks`: classes of statements that users under column masks may send although masks do
     /// not hold there: names of [`crate::statement::kind::classes`]. Default: none.
     pub allow_under_masks: KindSet,
+    /// `notify_payloads`: what users under column masks get of the payloads of notifications, into which any session
+    /// can put anything. Default `"empty"`.
+    pub notify_payloads: NotifyPayloads,
+}
+
+/// What users under column masks get of the payload of a notification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotifyPayloads {
+    /// Nothing: they are told of the channel alone.
+    Empty,
+    /// All of it.
+    Pass,
 }
 
 /// What becomes of a statement that the parser cannot read.

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use super::pattern::ColumnPattern;
 use super::read::{Entry, Marks, Section};
 use super::{
-    Admin, Audit, Auth, ClientTls, Config, Cores, Deny, Gateway, Listener, LiteralsFile, Mask, OnFailure, Password,
+    Admin, Audit, Auth, ClientTls, Config, Cores, Deny, Gateway, Listener, LiteralsFile, Mask, NotifyPayloads, OnFailure,
+    Password,
     PolicySettings, Predicates, Protocol, Secret, Unparsed, Upstream, UpstreamTls, UpstreamTlsMode, User, rules, units,
 };
 use crate::detect::{Detector, List, Pattern};
@@ -160,6 +161,7 @@ fn policy(section: Option<&Section<'_>>) -> PolicySettings {
         hash_key: None,
         unparsed: Unparsed::Auto,
         allow_under_masks: KindSet::EMPTY,
+        notify_payloads: NotifyPayloads::Empty,
     };
     let Some(section) = section else { return settings };
     settings.comparisons_per_hour =
@@ -169,6 +171,9 @@ fn policy(section: Option<&Section<'_>>) -> PolicySettings {
         entry.one_of(&[("allow", Unparsed::Allow), ("auto", Unparsed::Auto), ("refuse", Unparsed::Refuse)])
     });
     settings.allow_under_masks = section.or("allow_under_masks", settings.allow_under_masks, rules::classes);
+    settings.notify_payloads = section.or("notify_payloads", settings.notify_payloads, |entry| {
+        entry.one_of(&[("empty", NotifyPayloads::Empty), ("pass", NotifyPayloads::Pass)])
+    });
     section.finish();
     settings
 }

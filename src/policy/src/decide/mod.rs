@@ -9,7 +9,7 @@ pub mod errors;
 pub mod rows;
 
 pub use copy::{CopyDecision, plan_copy};
-pub use errors::{Readable, readable};
+pub use errors::{Readable, may_quote, readable};
 pub use rows::{RowDecision, plan_rows};
 
 #[cfg(test)]

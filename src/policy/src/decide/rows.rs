@@ -194,8 +194,9 @@ impl Planner<'_> {
 
     fn reveals_nothing(&self, part: &Part, index: usize, count: usize) -> bool {
         match part.kind {
-            // The server's own words about a plan, unless a function of the users was run to make it.
-            Kind::EXPLAIN => self.judgement.reach != Reach::Unknown,
+            // The server's own words about a plan, unless a function of the users was run to make it: a plan shows
+            // what an immutable one gave, as a constant.
+            Kind::EXPLAIN => self.judgement.reach != Reach::Unknown && !self.judgement.runs_code,
             Kind::SHOW => self.judgement.reach != Reach::Unknown,
             _ => {
                 let Some(items) = &part.projection else { return false };

@@ -114,6 +114,9 @@ pub(super) fn of_command(tokens: Tokens<'_, '_>, range: Range<usize>, kinds: Kin
     let remote = ["server", "subscription"].into_iter().any(|word| tokens.is_word(range.start + 1, word))
         || tokens.is_word(range.start + 1, "foreign")
         || (tokens.is_word(range.start + 1, "user") && tokens.is_word(range.start + 2, "mapping"));
+    if defines && tokens.is_word(range.start + 1, "publication") {
+        found.insert(Kind::LOGICAL_DECODING);
+    }
     if has(Kind::IMPORT) || (defines && remote) {
         found.insert(Kind::EXTERNAL_ACCESS);
     }
@@ -150,6 +153,8 @@ mod tests {
         ("SELECT loread(1, 2)", "large_objects"),
         ("SELECT data FROM pg_largeobject", "large_objects"),
         ("SELECT pg_logical_slot_peek_changes('s', NULL, NULL)", "logical_decoding"),
+        ("CREATE PUBLICATION p FOR TABLE orders", "logical_decoding"),
+        ("ALTER PUBLICATION p ADD TABLE orders", "logical_decoding"),
         ("SELECT query_to_xml('select 1', true, true, '')", "dynamic_sql"),
         ("SELECT \"database_to_xml\"(true, true, '')", "dynamic_sql"),
         ("SELECT * FROM ts_stat('select 1')", "dynamic_sql"),

@@ -9,11 +9,11 @@ use super::carriers::{self, Carried};
 use super::kind::{self, Kind, KindSet};
 use super::reach::{self, Map};
 use super::tokens::Tokens;
-use super::tree::{self, Facts, Name};
+use super::tree::{self, Facts, Name, RelationUse};
 use super::verdict::{self, Case};
 use super::{
     ClientEncoding, Judgement, MaskedParameters, Part, Reach, Read, Refusal, Ruling, SqlContext, classes, later,
-    lineage, matching, opaque, parameters, projection, settings,
+    lineage, matching, opaque, parameters, projection, reported, settings,
 };
 use crate::catalogue::{Catalogue, ColumnMask, FunctionKind, Relation, Sight};
 use crate::config::{Deny, Unparsed};
@@ -204,6 +204,9 @@ impl Reader<'_, '_, '_> {
         for range in self.tokens.statements() {
             // Behind a statement that may change it, the path of the session says nothing.
             let context = if judgement.changes_settings { &unsettled } else { self.context };
+            let doubted = (judgement.runs_code && !context.settings_in_doubt)
+                .then(|| SqlContext { settings_in_doubt: true, ..context.clone() });
+            let context = doubted.as_ref().unwrap_or(context);
             let opened = Reader { context, ..*self }.open(range.clone());
             judgement.changes_settings |= self.changes_settings(range, &opened.part);
             judgement.search_path_wanted |= !context.is_settled() && self.has_namesakes(&opened.part);
@@ -242,8 +245,12 @@ impl Reader<'_, '_, '_> {
             carried.kinds = carried.kinds.union(facts.kinds);
         }
         let called = self.follow(&mut carried, facts.as_ref(), read, range.clone());
-        let (reach, wanted) = self.reach(&carried, facts.as_ref(), read, range.clone());
-        let lineage = self.lineage(statement.as_ref(), read, reach);
+        let (mut reach, wanted) = self.reach(&carried, facts.as_ref(), read, range.clone());
+        let hides = self.hides_settings(&carried, facts.as_ref(), read, &range);
+        if hides {
+            reach = stronger(reach, Reach::Unknown);
+        }
+        let lineage = if hides { None } else { self.lineage(statement.as_ref(), read, reach) };
         let case = Case {
             map: self.map,
             catalogue: self.catalogue,
@@ -282,7 +289,7 @@ impl Reader<'_, '_, '_> {
             functions: functions.into(),
             has_where,
             read,
-            projection: projection.map(Into::into),
+            projection: projection.filter(|_| !hides).map(Into::into),
             lineage: lineage.map(Box::new),
             naming: later::naming(tokens, &range, kind),
             set_operation,
@@ -304,16 +311,42 @@ impl Reader<'_, '_, '_> {
         lineage::of(statement?, lineage::Lookup { catalogue, path, view: None })
     }
 
+    /// Whether it shows settings that hold what code out of sight may have put there.
+    fn hides_settings(
+        &self,
+        carried: &Carried,
+        facts: Option<&Facts>,
+        read: Read,
+        range: &core::ops::Range<usize>,
+    ) -> bool {
+        let code = || match facts {
+            Some(facts) => self.calls_code(facts.functions.iter(), &facts.relations),
+            None => !matches!(read, Read::Command | Read::Tree),
+        };
+        self.map.rules.has_column_masks()
+            && (self.context.settings_in_doubt || code())
+            && reported::shows_settings(self.tokens, range, carried.leading, &carried.bodies, self.catalogue)
+    }
+
     /// Whether a statement may run code that is not seen.
     fn runs_code(&self, part: &Part) -> bool {
+        !matches!(part.read, Read::Command | Read::Tree)
+            || part.kinds.meets(KindSet::of(Kind::CALL).union(KindSet::of(Kind::DO)))
+            || self.calls_code(part.functions.iter(), &part.relations)
+    }
+
+    /// Whether some function, or some function in a view, is not the server's own.
+    fn calls_code<'n>(&self, mut functions: impl Iterator<Item = &'n Name>, relations: &[RelationUse]) -> bool {
         let built_in = |name: &str| match self.catalogue.map(|catalogue| catalogue.function(name)) {
             Some(FunctionKind::BuiltIn) => true,
             Some(FunctionKind::Unknown) | None => reach::is_grammar(name),
             Some(FunctionKind::User) => false,
         };
-        !matches!(part.read, Read::Command | Read::Tree)
-            || part.kinds.meets(KindSet::of(Kind::CALL).union(KindSet::of(Kind::DO)))
-            || part.functions.iter().any(|function| !built_in(&function.name))
+        let calls = |relation: &RelationUse| {
+            let (schema, name) = (relation.name.schema.as_deref(), &*relation.name.name);
+            self.catalogue.is_some_and(|known| known.named(schema, name).any(|view| known.is_calling_view(view.oid)))
+        };
+        functions.any(|function| !built_in(&function.name)) || relations.iter().any(calls)
     }
 
     /// Whether an error of a statement may quote masked data. A query that computes nothing from it cannot,

@@ -23,6 +23,7 @@ mod parameters;
 mod predicates;
 pub(crate) mod projection;
 mod reach;
+mod reported;
 pub(crate) mod routine;
 pub mod settings;
 mod tokens;
@@ -38,6 +39,7 @@ pub use judge::{judge, judge_function_call, judge_unread};
 pub use later::{Named, Naming};
 pub use mysql::killed;
 pub use projection::Item;
+pub use reported::may_report;
 pub use tree::{Name, RelationUse};
 
 use crate::rule::RuleId;
@@ -63,6 +65,8 @@ pub struct SqlContext {
     /// The current role (`current_user`); `None` when it is not known. Rules follow the user who logged in,
     /// not the role; it stands here so that no verdict outlives a change of it.
     pub role: Option<Arc<str>>,
+    /// Whether code ran in the session that is not seen, so that any setting may hold any value.
+    pub settings_in_doubt: bool,
 }
 
 impl Default for SqlContext {
@@ -74,6 +78,7 @@ impl Default for SqlContext {
             encoding: ClientEncoding::Utf8,
             search_path: None,
             role: None,
+            settings_in_doubt: false,
         }
     }
 }
@@ -242,7 +247,7 @@ pub struct Judgement {
     pub comparisons: u32,
     /// Whether it may run code that is not seen: a function of the users, DO, CALL, what is not read.
     pub runs_code: bool,
-    /// Whether an error of it may quote masked data.
+    /// Whether an error of it may quote masked data, or what code out of sight says.
     pub quotes: bool,
     /// Parameters that the audit must not show.
     pub masked_parameters: MaskedParameters,
