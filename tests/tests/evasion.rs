@@ -1,7 +1,8 @@
 //! The corpus against real servers: no attack succeeds through the gateway, no harmless statement is refused
 //! or changed, and the report says so.
 //!
-//! `WIREGATE_CORPUS=text` runs only the entries whose name holds the text, and writes no report.
+//! `WIREGATE_CORPUS=text,text…` runs only the entries whose `section/name` (`client/name`) holds one of the texts,
+//! and writes no report.
 
 use integration::corpus::attack::{self, Fate};
 use integration::corpus::entry::{self, Attack, Harmless};
@@ -24,9 +25,13 @@ type Served<'a> = Vec<(&'a Harmless, harmless::Fate)>;
 #[test]
 fn no_attack_succeeds_and_no_harmless_statement_is_refused() {
     let wanted = std::env::var("WIREGATE_CORPUS").ok();
-    let named = |name: &str| wanted.as_ref().is_none_or(|wanted| name.contains(wanted.as_str()));
-    let attacks: Vec<Attack> = entry::attacks("postgres").into_iter().filter(|one| named(&one.name)).collect();
-    let statements: Vec<Harmless> = entry::harmless().into_iter().filter(|one| named(&one.name)).collect();
+    let named = |of: &str, name: &str| {
+        let full = format!("{of}/{name}");
+        wanted.as_ref().is_none_or(|wanted| wanted.split(',').any(|text| full.contains(text)))
+    };
+    let attacks: Vec<Attack> =
+        entry::attacks("postgres").into_iter().filter(|one| named(&one.section, &one.name)).collect();
+    let statements: Vec<Harmless> = entry::harmless().into_iter().filter(|one| named(&one.client, &one.name)).collect();
     let mut score = Score::new(&attacks, &statements);
     let mut complete = wanted.is_none();
     let servers: Vec<Server> = ["pg15", "pg18"]

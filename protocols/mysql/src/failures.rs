@@ -36,7 +36,7 @@ impl<G: Guard> Session<G> {
         let (statement, own_text) = self.running();
         let passes = match guard.error_treatment(statement.as_ref(), sqlstate) {
             ErrorTreatment::Pass => true,
-            ErrorTreatment::Scrub => false,
+            ErrorTreatment::PassUnlessCode | ErrorTreatment::Scrub => false,
             ErrorTreatment::PassAboutText => own_text && scrub::is_about_text(code),
         };
         if passes {

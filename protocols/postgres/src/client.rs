@@ -303,6 +303,7 @@ impl<G: Guard> Session<G> {
             parameters: parameters.into(),
             planned: None.into(),
             described_in: None.into(),
+            rows_left: None.into(),
             bind_bytes: bind.bytes.into(),
             charge: None.into(),
         });

@@ -38,7 +38,7 @@ impl<G: Guard> Session<G> {
         guard: &mut G,
         out: &mut Output,
     ) -> Result<(), Fault> {
-        let report = scrub::report(frame.body());
+        let mut report = scrub::report(frame.body());
         if self.catalogue_loading() && !report.fatal {
             self.catalogue_failed();
             self.server.body = direction::swallow(left);
@@ -47,6 +47,12 @@ impl<G: Guard> Session<G> {
         self.said_goodbye |= report.fatal;
         self.pipeline.drop_optional_before_request();
         self.server.count(frame.bytes.len() + left);
+        if let Some(denial) = self.front_limit().and_then(|limit| limit.stopped().cloned()).filter(|_| !report.fatal) {
+            report.sqlstate = denial.sqlstate;
+            out.to_client.write_owned(|owned| refusal::error(owned, &denial));
+            self.server.body = direction::swallow(left);
+            return self.fail(report, guard, out);
+        }
         match self.pipeline.front() {
             Some(Entry::RefusedQuery { denial, .. } | Entry::RefusedParse { denial, .. }) if !report.fatal => {
                 out.to_client.write_owned(|owned| refusal::error(owned, denial));
@@ -54,17 +60,21 @@ impl<G: Guard> Session<G> {
             }
             _ => self.show(&frame, left, report, guard, out),
         }
-        self.fail(report, guard)
+        self.fail(report, guard, out)
     }
 
     /// Passes a report on, whole or scrubbed.
     fn show(&mut self, frame: &Frame<'_>, left: usize, report: Report, guard: &mut G, out: &mut Output) {
         let statement = self.running();
-        let own = left == 0 && scrub::is_about_text(frame.body());
         match guard.error_treatment(statement.as_ref(), report.sqlstate) {
             ErrorTreatment::Pass => self.show_whole(frame, left, out),
-            ErrorTreatment::PassAboutText if own => self.show_whole(frame, left, out),
-            ErrorTreatment::Scrub | ErrorTreatment::PassAboutText => {
+            ErrorTreatment::PassAboutText if left == 0 && scrub::is_about_text(frame.body()) => {
+                self.show_whole(frame, left, out);
+            }
+            ErrorTreatment::PassUnlessCode if left == 0 && !scrub::is_from_code(frame.body()) => {
+                self.show_whole(frame, left, out);
+            }
+            ErrorTreatment::Scrub | ErrorTreatment::PassAboutText | ErrorTreatment::PassUnlessCode => {
                 out.to_client.write_owned(|owned| scrub::scrubbed(owned, frame.kind(), frame.body(), left == 0));
                 self.server.body = direction::swallow(left);
             }
@@ -78,12 +88,7 @@ impl<G: Guard> Session<G> {
 
     /// NotificationResponse: may come at any time and changes nothing. Any session can put anything into its
     /// payload.
-    pub(crate) fn notification(
-        &mut self,
-        frame: &Frame<'_>,
-        guard: &G,
-        out: &mut Output,
-    ) -> Result<(), Fault> {
+    pub(crate) fn notification(&mut self, frame: &Frame<'_>, guard: &G, out: &mut Output) -> Result<(), Fault> {
         let mut cursor = Cursor::new(frame.body());
         let read = (cursor.u32("process"), cursor.cstr("channel"), cursor.cstr("payload"), cursor.is_empty());
         let (Ok(process), Ok(channel), Ok(payload), true) = read else {
@@ -109,7 +114,7 @@ impl<G: Guard> Session<G> {
     }
 
     /// What an error does to the request at the front.
-    fn fail(&mut self, report: Report, guard: &mut G) -> Result<(), Fault> {
+    fn fail(&mut self, report: Report, guard: &mut G, out: &mut Output) -> Result<(), Fault> {
         match self.pipeline.front() {
             None if report.fatal => Ok(()),
             None if self.run_open => {
@@ -120,14 +125,14 @@ impl<G: Guard> Session<G> {
             None => Err(out_of_turn(server::ERROR_RESPONSE)),
             Some(Entry::Sync(_) | Entry::CopyEnd | Entry::Catalogue) => Ok(()),
             Some(Entry::Query { .. } | Entry::FunctionCall { .. } | Entry::RefusedQuery { .. }) => {
-                self.fail_simple(report, guard)
+                self.fail_simple(report, guard, out)
             }
             Some(_) => self.fail_extended(report, guard),
         }
     }
 
     /// "Simple Query", "Function Call": nothing but ReadyForQuery follows.
-    fn fail_simple(&mut self, report: Report, guard: &mut G) -> Result<(), Fault> {
+    fn fail_simple(&mut self, report: Report, guard: &mut G, out: &mut Output) -> Result<(), Fault> {
         match self.server.phase {
             Phase::Finished if report.fatal => return Ok(()),
             Phase::Finished => return Err(out_of_turn(server::ERROR_RESPONSE)),
@@ -137,15 +142,20 @@ impl<G: Guard> Session<G> {
             }
             _ => {}
         }
-        self.report(&Outcome { sqlstate: Some(report.sqlstate), ..Outcome::default() }, guard);
+        let rows = self.front_limit().map_or(0, |limit| limit.shown());
+        self.report(&Outcome { sqlstate: Some(report.sqlstate), rows, ..Outcome::default() }, guard);
         self.server.phase = Phase::Finished;
         self.server.ended = true;
+        if self.front_is_unfolded() && !report.fatal {
+            self.fold(true, out);
+        }
         Ok(())
     }
 
     /// "Extended Query": the server discards everything up to Sync.
     fn fail_extended(&mut self, report: Report, guard: &mut G) -> Result<(), Fault> {
-        let outcome = Outcome { sqlstate: Some(report.sqlstate), ..Outcome::default() };
+        let rows = self.front_limit().map_or(0, |limit| limit.shown());
+        let outcome = Outcome { sqlstate: Some(report.sqlstate), rows, ..Outcome::default() };
         let copying = matches!(self.server.phase, Phase::CopyIn);
         if matches!(self.pipeline.front(), Some(Entry::Execute { .. })) {
             self.report(&outcome, guard);

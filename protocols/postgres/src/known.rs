@@ -84,7 +84,10 @@ const TEXTS: &[(&str, &str)] = &[
     ("2201F", "cannot take square root of a negative number"),
     ("2201W", "LIMIT must not be negative"),
     ("2201X", "OFFSET must not be negative"),
-    ("23001", "update or delete on table \"%\" violates RESTRICT setting of foreign key constraint \"%\" on table \"%\""),
+    (
+        "23001",
+        "update or delete on table \"%\" violates RESTRICT setting of foreign key constraint \"%\" on table \"%\"",
+    ),
     ("23502", "null value in column \"%\" of relation \"%\" violates not-null constraint"),
     ("23503", "insert or update on table \"%\" violates foreign key constraint \"%\""),
     ("23503", "update or delete on table \"%\" violates foreign key constraint \"%\" on table \"%\""),
@@ -177,7 +180,9 @@ pub(crate) fn is_code(code: [u8; 5]) -> bool {
 /// Whether a text is one that the server writes under this code. `names`: whether one with gaps counts.
 pub(crate) fn is_text(code: [u8; 5], text: &[u8], names: bool) -> bool {
     let own = TEXTS.iter().filter(|(own, _)| own.as_bytes() == code).map(|(_, pattern)| pattern.as_bytes());
-    own.into_iter().any(|pattern| if memchr::memchr(b'%', pattern).is_some() { names && fits(pattern, text) } else { pattern == text })
+    own.into_iter().any(|pattern| {
+        if memchr::memchr(b'%', pattern).is_some() { names && fits(pattern, text) } else { pattern == text }
+    })
 }
 
 /// Whether a text is a pattern with something short in each gap.

@@ -38,6 +38,7 @@ mod decisions;
 mod description;
 mod failures;
 mod known;
+mod limited;
 mod pipeline;
 mod refusal;
 mod replies;

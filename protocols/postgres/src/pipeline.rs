@@ -16,6 +16,7 @@ use wire::fault::{Culprit, Fault};
 use wire::guard::{Denial, Guard};
 use wire::limits;
 
+use crate::limited::RowLimit;
 use crate::statements::{Name, Portal, Prepared};
 
 /// Whether a Sync will be answered.
@@ -49,13 +50,26 @@ pub(crate) enum Entry<G: Guard> {
     /// Describe of a portal; the reply to an injected one is swallowed.
     DescribePortal { portal: Option<Rc<Portal<G>>>, injected: bool, disturbance: u64 },
     /// Execute.
-    Execute { portal: Rc<Portal<G>>, execution: G::Execution, bytes: u64, disturbance: u64 },
+    Execute {
+        portal: Rc<Portal<G>>,
+        execution: G::Execution,
+        bytes: u64,
+        disturbance: u64,
+        limit: Option<Box<RowLimit>>,
+    },
     /// Close of a statement.
     CloseStatement { name: Name, registered: bool },
     /// Close of a portal.
     ClosePortal { name: Name, registered: bool },
     /// Query.
-    Query { statement: G::Statement, wants: bool, execution: G::Execution, bytes: u64, drops: Drops },
+    Query {
+        statement: G::Statement,
+        wants: bool,
+        execution: G::Execution,
+        bytes: u64,
+        drops: Drops,
+        limit: Option<Box<RowLimit>>,
+    },
     /// FunctionCall.
     FunctionCall { statement: G::Statement, execution: G::Execution, bytes: u64 },
     /// The failing Query that stands for a refused Query or FunctionCall.
@@ -83,6 +97,8 @@ pub(crate) struct Pipeline<G: Guard> {
     queue: VecDeque<Entry<G>>,
     /// Requests in it that run statements.
     runs: usize,
+    /// Requests in it whose rows are counted: at most one, since the client waits for its end.
+    limited: usize,
     /// Bytes that they hold: texts and parameters kept for the audit.
     bytes: usize,
 }
@@ -92,11 +108,15 @@ const KEPT_ENTRIES: usize = 64;
 
 impl<G: Guard> Pipeline<G> {
     pub(crate) fn new() -> Self {
-        Self { queue: VecDeque::new(), runs: 0, bytes: 0 }
+        Self { queue: VecDeque::new(), runs: 0, limited: 0, bytes: 0 }
     }
 
     fn runs(entry: &Entry<G>) -> bool {
         matches!(entry, Entry::Execute { .. } | Entry::Query { .. } | Entry::FunctionCall { .. })
+    }
+
+    fn limited(entry: &Entry<G>) -> bool {
+        matches!(entry, Entry::Execute { limit: Some(_), .. } | Entry::Query { limit: Some(_), .. })
     }
 
     /// Bytes that a request holds until it is answered, roughly.
@@ -113,6 +133,11 @@ impl<G: Guard> Pipeline<G> {
     /// Requests that run statements and are not answered.
     pub(crate) fn outstanding_runs(&self) -> usize {
         self.runs
+    }
+
+    /// Whether a request is on its way whose rows are counted.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.limited > 0
     }
 
     /// Requests not answered.
@@ -138,6 +163,7 @@ impl<G: Guard> Pipeline<G> {
         }
         self.bytes = bytes;
         self.runs += usize::from(Self::runs(&entry));
+        self.limited += usize::from(Self::limited(&entry));
         self.queue.push_back(entry);
         true
     }
@@ -159,6 +185,7 @@ impl<G: Guard> Pipeline<G> {
     pub(crate) fn pop(&mut self) -> Option<Entry<G>> {
         let entry = self.queue.pop_front()?;
         self.runs -= usize::from(Self::runs(&entry));
+        self.limited -= usize::from(Self::limited(&entry));
         self.bytes -= Self::weight(&entry);
         if self.queue.is_empty() && self.queue.capacity() > KEPT_ENTRIES {
             self.queue = VecDeque::new();

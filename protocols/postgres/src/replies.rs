@@ -89,6 +89,11 @@ impl<G: Guard> Session<G> {
         self.pipeline.drop_optional();
         self.server.count(frame.bytes.len());
         let shown = match kind {
+            server::BIND_COMPLETE | server::CLOSE_COMPLETE | server::NO_DATA | server::PARSE_COMPLETE
+                if self.front_is_unfolded() =>
+            {
+                Ok(false)
+            }
             server::PARSE_COMPLETE => self.parse_complete(),
             server::BIND_COMPLETE => self.bind_complete(),
             server::CLOSE_COMPLETE => self.close_complete(),
@@ -97,9 +102,9 @@ impl<G: Guard> Session<G> {
                 let columns = description::columns(frame.body()).map_err(|_| malformed_by_server("RowDescription"))?;
                 self.described(Some(columns), guard)
             }
-            server::COMMAND_COMPLETE => self.command_complete(frame.body(), guard),
-            server::EMPTY_QUERY_RESPONSE => self.statement_ended(b"", false, guard),
-            server::PORTAL_SUSPENDED => self.statement_ended(b"", true, guard),
+            server::COMMAND_COMPLETE => self.command_complete(frame.body(), guard, out),
+            server::EMPTY_QUERY_RESPONSE => self.statement_ended(b"", false, guard, out),
+            server::PORTAL_SUSPENDED => self.statement_ended(b"", true, guard, out),
             server::COPY_IN_RESPONSE => self.copy_in(),
             server::COPY_OUT_RESPONSE => self.copy_out(frame.body(), guard),
             server::COPY_BOTH_RESPONSE => self.copy_both(),
@@ -322,14 +327,25 @@ impl<G: Guard> Session<G> {
     }
 
     /// CommandComplete.
-    fn command_complete(&mut self, body: &[u8], guard: &mut G) -> Result<bool, Fault> {
+    fn command_complete(&mut self, body: &[u8], guard: &mut G, out: &mut Output) -> Result<bool, Fault> {
         let tag = scrub::tag(body).ok_or_else(|| malformed_by_server("CommandComplete"))?;
         self.note_tag(tag);
-        self.statement_ended(tag, false, guard)
+        self.statement_ended(tag, false, guard, out)
     }
 
     /// A statement of the front's text ended, or a portal stopped at its row limit.
-    fn statement_ended(&mut self, tag: &[u8], suspended: bool, guard: &mut G) -> Result<bool, Fault> {
+    fn statement_ended(&mut self, tag: &[u8], suspended: bool, guard: &mut G, out: &mut Output) -> Result<bool, Fault> {
+        let mut rows = scrub::rows_of_tag(tag);
+        if let Some(limit) = self.front_limit() {
+            if limit.stopped().is_some() {
+                return Err(out_of_turn(server::COMMAND_COMPLETE));
+            }
+            if limit.exceeded() {
+                self.stop(guard, out);
+                return Ok(false);
+            }
+            rows = rows.max(limit.shown());
+        }
         let query = match self.pipeline.front() {
             Some(Entry::Query { .. }) if !suspended => true,
             Some(Entry::Execute { .. }) => false,
@@ -342,10 +358,13 @@ impl<G: Guard> Session<G> {
             Phase::CopyIn if !suspended && self.pipeline.copy_in_ended() => self.copy_in_open = false,
             _ => return Err(out_of_turn(server::COMMAND_COMPLETE)),
         }
-        self.report(&Outcome { tag, rows: scrub::rows_of_tag(tag), suspended, ..Outcome::default() }, guard);
+        self.report(&Outcome { tag, rows, suspended, ..Outcome::default() }, guard);
         if query {
             self.server.phase = Phase::Start;
             self.server.ended = true;
+            if self.front_is_unfolded() {
+                self.fold(false, out);
+            }
         } else {
             self.done();
         }
@@ -405,7 +424,7 @@ impl<G: Guard> Session<G> {
     /// CopyInResponse. "COPY Operations": Sync and Flush are ignored until the data ends.
     fn copy_in(&mut self) -> Result<bool, Fault> {
         match (self.pipeline.front(), &self.server.phase) {
-            (Some(Entry::Query { .. } | Entry::Execute { .. }), Phase::Start) => {}
+            (Some(Entry::Query { limit: None, .. } | Entry::Execute { limit: None, .. }), Phase::Start) => {}
             _ => return Err(out_of_turn(server::COPY_IN_RESPONSE)),
         }
         self.confirm_run()?;
@@ -431,6 +450,11 @@ impl<G: Guard> Session<G> {
         self.confirm_run()?;
         let part = self.server.described;
         self.server.described += 1;
+        if let Some(limit) = self.front_limit()
+            && body.first() == Some(&1)
+        {
+            limit.expect_trailer();
+        }
         let mut mask = None;
         if self.front_wants() {
             let shape = copy_shape(body).ok_or_else(|| malformed_by_server("CopyOutResponse"))?;
@@ -460,6 +484,8 @@ impl<G: Guard> Session<G> {
                     mask.finish(guard, &mut out.to_client)?;
                 }
                 self.server.phase = Phase::CopyEnded;
+                // What was cut off has no end.
+                return Ok(!self.front_limit().is_some_and(|limit| limit.exceeded()));
             }
             Phase::CopyBoth => self.server.phase = Phase::Start,
             _ => return Err(out_of_turn(server::COPY_DONE)),
@@ -480,6 +506,7 @@ impl<G: Guard> Session<G> {
                 self.server.next_request();
                 self.uncertain = false;
             }
+            Some(Entry::Query { limit: Some(limit), .. }) if finished && limit.hides_ready() => return Ok(()),
             Some(Entry::Query { drops, .. } | Entry::RefusedQuery { drops, .. }) if finished => {
                 let drops = *drops;
                 self.commit_drops(drops);

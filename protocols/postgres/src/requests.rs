@@ -4,6 +4,7 @@
 //! name the page of the manual that they follow. They may assume that the type is known; they must never
 //! forward a statement that was not judged.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use memchr::memchr;
@@ -17,6 +18,7 @@ use crate::bind::BindReader;
 use crate::client::{ClientBody, OpenBind, forward, swallow};
 use crate::decisions::Decision;
 use crate::frame::{self, HEADER_BYTES};
+use crate::limited::{self, RowLimit};
 use crate::message::client;
 use crate::pipeline::{Entry, SyncKind};
 use crate::refusal::{self, malformed};
@@ -128,9 +130,17 @@ impl<G: Guard> Session<G> {
             Decision::Allow(statement) => {
                 self.room()?;
                 let drops = self.drop_unnamed();
+                let rows = guard.row_limit(&statement);
                 let execution = guard.begin(&statement, Vec::new());
                 let wants = guard.wants_columns(&statement);
-                self.enqueue(Entry::Query { statement, wants, execution, bytes: part.total(), drops })?;
+                let limit = rows.map(|rows| RowLimit::new(Rc::new(Cell::new(rows))));
+                let bytes = part.total();
+                self.enqueue(Entry::Query { statement, wants, execution, bytes, drops, limit })?;
+                if let Some(rows) = rows {
+                    self.run_open = false;
+                    out.to_server.write_owned(|owned| limited::query(owned, text, RowLimit::most(rows, 0)));
+                    return Ok(Step::Done(swallow(part.left)));
+                }
             }
         }
         self.run_open = false;
@@ -294,12 +304,19 @@ impl<G: Guard> Session<G> {
             0 => portal.parameters.take(),
             _ => portal.parameters.borrow().clone(),
         };
+        let left = portal.rows_left.borrow().clone();
+        let left = left.unwrap_or_else(|| guard.row_limit(&portal.statement).map(|rows| Rc::new(Cell::new(rows))));
+        portal.rows_left.replace(Some(left.clone()));
         let execution = guard.begin(&portal.statement, parameters);
         let bytes = part.total() + portal.bind_bytes.take();
         let disturbance = self.disturbance;
-        self.enqueue(Entry::Execute { portal, execution, bytes, disturbance })?;
+        let counted = left.as_ref().map(|left| RowLimit::most(left.get(), limit));
+        self.enqueue(Entry::Execute { portal, execution, bytes, disturbance, limit: left.map(RowLimit::new) })?;
         self.run_open = true;
-        part.pass(&mut out.to_server);
+        match counted {
+            Some(rows) => out.to_server.write_owned(|owned| limited::execute(owned, name, rows)),
+            None => part.pass(&mut out.to_server),
+        }
         Ok(Step::Done(ClientBody::Header))
     }
 
@@ -476,6 +493,7 @@ fn unknown_portal<G: Guard>(name: &[u8], statement: G::Statement, guard: &G) -> 
         parameters: Vec::new().into(),
         planned: None.into(),
         described_in: None.into(),
+        rows_left: None.into(),
         bind_bytes: 0.into(),
         charge: None.into(),
         weight: 0,

@@ -81,6 +81,20 @@ pub(crate) fn is_about_text(body: &[u8]) -> bool {
     place
 }
 
+/// Beginnings of contexts of one line that no code of the users adds: what COPY reads, a literal or parameter that
+/// does not read, a row that is locked.
+const CONTEXTS: [&[u8]; 5] = [b"COPY ", b"JSON data, line ", b"portal ", b"unnamed portal ", b"while "];
+
+/// Whether a report may come from code of the users: each language says in the context which function runs. A
+/// context of several lines has one of a function in it, or may have.
+pub(crate) fn is_from_code(body: &[u8]) -> bool {
+    (Fields { rest: body }).any(|(code, text)| match code {
+        b'W' => memchr(b'\n', text).is_some() || !CONTEXTS.iter().any(|known| text.starts_with(known)),
+        b'p' | b'q' => true,
+        _ => false,
+    })
+}
+
 fn is_fatal(severity: &[u8]) -> bool {
     matches!(severity, b"FATAL" | b"PANIC")
 }
@@ -220,10 +234,26 @@ dSECRET\0nSECRET\0Fpl_exec.c\0L3916\0Rexec_stmt_raise\0\0";
     }
 
     #[test]
+    fn code_is_told_by_its_context() {
+        for (context, from_code) in [
+            ("COPY t, line 1, column a: \"x\"", false),
+            ("while updating tuple (0,1) in relation \"t\"", false),
+            ("PL/pgSQL function f() line 1 at RAISE", true),
+            ("PL/pgSQL function f() line 1 at RAISE\nCOPY t, line 1", true),
+            ("COPY t, line 1: \"\nPL/pgSQL function f()", true),
+            ("SQL statement \"SELECT 1\"", true),
+        ] {
+            assert_eq!(is_from_code(format!("C00000\0Mx\0W{context}\0\0").as_bytes()), from_code, "{context}");
+        }
+        assert!(!is_from_code(b"C00000\0Mx\0\0") && is_from_code(b"C00000\0Mx\0qselect 1\0\0"));
+    }
+
+    #[test]
     fn the_servers_own_words_pass() {
         let deadlock = b"SERROR\0VERROR\0C40P01\0Mdeadlock detected\0DProcess 1 waits\0Wwhile updating tuple\0\0";
         assert_eq!(shown(b'E', deadlock), "SERROR\0VERROR\0C40P01\0Mdeadlock detected\0\0");
-        let unique = b"C23505\0Mduplicate key value violates unique constraint \"k\"\0DKey (a)=(SECRET) already exists.\0nk\0\0";
+        let unique =
+            b"C23505\0Mduplicate key value violates unique constraint \"k\"\0DKey (a)=(SECRET) already exists.\0nk\0\0";
         assert_eq!(
             shown(b'E', unique),
             "C23505\0Mduplicate key value violates unique constraint \"k\"\0DKey (a)=(...) already exists.\0nk\0\0"

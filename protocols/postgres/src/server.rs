@@ -221,6 +221,9 @@ impl<G: Guard> Session<G> {
         match self.server.stash.next(rest).map_err(broken)? {
             Next::Incomplete => Ok(rest.len()),
             Next::Here(header) => match header.kind {
+                server::DATA_ROW | server::COPY_DATA if self.pipeline.is_limited() && !self.catalogue_loading() => {
+                    self.counted(chunk, at, header, guard, out)
+                }
                 server::DATA_ROW if !self.catalogue_loading() => self.data_rows(chunk, at, header, guard, out),
                 server::COPY_DATA => self.copy_data(chunk, at, header, guard, out),
                 _ if self.passes_unread(header, guard)? => {
@@ -247,6 +250,43 @@ impl<G: Guard> Session<G> {
         }
     }
 
+    /// One row, or one message of COPY data, while a run is on its way whose rows are counted.
+    fn counted(
+        &mut self,
+        chunk: &mut [u8],
+        at: usize,
+        header: Header,
+        guard: &mut G,
+        out: &mut Output,
+    ) -> Result<usize, Fault> {
+        let end = chunk.len().min(at + header.total());
+        let copied = header.kind == server::COPY_DATA;
+        if self.may_show(header)? {
+            let one = chunk.get_mut(..end).unwrap_or_default();
+            return if copied {
+                self.copy_data(one, at, header, guard, out)
+            } else {
+                self.data_rows(one, at, header, guard, out)
+            };
+        }
+        self.server.body = swallow(at + header.total() - end);
+        Ok(end - at)
+    }
+
+    /// Counts a row of the run at the front, if its rows are counted. Whether it may pass.
+    fn may_show(&mut self, header: Header) -> Result<bool, Fault> {
+        self.pipeline.drop_optional();
+        if self.front_limit().is_none_or(|limit| limit.take(header.body)) {
+            return Ok(true);
+        }
+        if header.kind == server::COPY_DATA {
+            self.copy_is_masked()?;
+        } else {
+            self.row_plan()?;
+        }
+        Ok(false)
+    }
+
     /// Takes up a frame whose header came in pieces.
     fn server_split(
         &mut self,
@@ -255,6 +295,11 @@ impl<G: Guard> Session<G> {
         guard: &mut G,
         out: &mut Output,
     ) -> Result<(), Fault> {
+        let counted = matches!(header.kind, server::DATA_ROW | server::COPY_DATA) && !self.catalogue_loading();
+        if counted && !self.may_show(header)? {
+            self.server.body = swallow(header.body);
+            return Ok(());
+        }
         match header.kind {
             server::DATA_ROW if !self.catalogue_loading() => {
                 self.server.count(header.total());

@@ -12,7 +12,8 @@
 //!
 //! Both directions run at once: a client may send a hundred requests before the first reply. What ties them
 //! together is the pipeline of unanswered requests and the names of statements and portals. The client's
-//! direction stands still ([`Session::client_blocked`]) only while a human decides or the catalogue is read:
+//! direction stands still ([`Session::client_blocked`]) only while rows are counted (`limited.rs`), a human decides
+//! or the catalogue is read:
 //!
 //! ```text
 //!   Open ──Hold──────────────► Held ──on_decision──► Decided ─┐
@@ -147,10 +148,11 @@ impl<G: Guard> Session<G> {
         }
     }
 
-    /// Whether the client's direction waits for a decision or for the catalogue.
+    /// Whether the client's direction waits for a decision, for the catalogue or for the end of a run whose rows are
+    /// counted.
     #[must_use]
     pub fn client_blocked(&self) -> bool {
-        matches!(self.gate, Gate::Held(_) | Gate::Loading(_))
+        matches!(self.gate, Gate::Held(_) | Gate::Loading(_)) || self.pipeline.is_limited()
     }
 
     /// Whether a human must decide before the client's direction goes on.

@@ -117,6 +117,8 @@ pub(crate) struct Portal<G: Guard> {
     pub(crate) planned: RefCell<Option<Planned<G::Plan>>>,
     /// The run of messages in which a Describe of it was sent last.
     pub(crate) described_in: Cell<Option<u64>>,
+    /// Rows that it may still show, over all its runs; `None` for any number. Asked for when it runs first.
+    pub(crate) rows_left: RefCell<Option<Option<Rc<Cell<u64>>>>>,
     /// Bytes of Bind, reported with the first execution.
     pub(crate) bind_bytes: Cell<u64>,
     /// What its plan holds.

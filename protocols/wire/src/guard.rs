@@ -204,6 +204,9 @@ pub enum ErrorTreatment {
     /// All of it if it points at a place in the text that the client sent: then the text itself is at fault,
     /// and no row was read. Else as [`ErrorTreatment::Scrub`].
     PassAboutText,
+    /// All of it, unless it says that code of the users ran: any statement can run some that is not named in it. Else as
+    /// [`ErrorTreatment::Scrub`].
+    PassUnlessCode,
 }
 
 /// The policy and the audit, as one session sees them.
@@ -250,6 +253,19 @@ pub trait Guard {
     /// What is to happen to the rows under this description. `part` counts the descriptions that the
     /// statement's text has brought so far, from 0.
     fn plan_rows(&mut self, statement: &Self::Statement, part: u32, columns: &[Column]) -> RowPlan<Self::Plan>;
+
+    /// How many rows a run of this statement may show; `None` for any number. Asked when it is about to be sent; the
+    /// text of several statements has no limit.
+    fn row_limit(&mut self, statement: &Self::Statement) -> Option<u64> {
+        let _ = statement;
+        None
+    }
+
+    /// What the client is told in place of the end of a result that has more rows than [`Guard::row_limit`] said.
+    fn too_many_rows(&mut self, statement: &Self::Statement) -> Denial {
+        let _ = statement;
+        Denial { sqlstate: *b"54000", message: "the result has more rows than a rule allows".into(), hint: None }
+    }
 
     /// What is to happen to COPY data on its way out.
     fn plan_copy(&mut self, statement: &Self::Statement, part: u32, shape: CopyShape) -> CopyPlan<Self::Plan>;

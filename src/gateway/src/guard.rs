@@ -338,6 +338,30 @@ impl SessionGuard {
         self.ruled(refused)
     }
 
+    /// Refuses what shows the rows of a statement that is not certain, where rows may have to be counted.
+    fn counted(&mut self, judged: Judged<Rc<Statement>>) -> Judged<Rc<Statement>> {
+        let Judged::Ruled { statement, verdict: Verdict::Allow } = &judged else { return judged };
+        if !self.facts.rules.has_row_limits() || !statement.shows_another() || self.source(statement).is_some() {
+            return judged;
+        }
+        let refusal = Refusal {
+            rule: None,
+            name: "uncertain rows".into(),
+            denial: Denial {
+                sqlstate: *b"42501",
+                message: "statement refused because it is not certain whose rows it shows, and a rule counts rows"
+                    .into(),
+                hint: Some(
+                    "declare or prepare, wait for the reply, then fetch or execute in the same transaction".into(),
+                ),
+            },
+        };
+        let rules = Arc::clone(&self.facts.rules);
+        let base = Base { rules, catalogue: self.catalogue.clone(), context: statement.context() };
+        let refused = Rc::new(statement.refuse(refusal, base));
+        self.ruled(refused)
+    }
+
     /// Path and role became unknown.
     fn forgot_settings(&mut self, forgotten: bool) {
         if forgotten {
@@ -420,6 +444,7 @@ impl Guard for SessionGuard {
 
     fn judge(&mut self, text: &StatementText<'_>) -> Judged<Self::Statement> {
         let judged = self.judge_text(text);
+        let judged = self.counted(judged);
         // What is only prepared runs later, and is judged again then.
         if text.carrier == Carrier::Prepare { judged } else { self.charged(judged) }
     }
@@ -433,7 +458,11 @@ impl Guard for SessionGuard {
                 return Some(self.charged(judged));
             }
             // What the name stands for may be another statement than at the last run, so no plan is kept.
-            return statement.shows_another().then(|| self.ruled(Rc::clone(statement)));
+            if !statement.shows_another() {
+                return None;
+            }
+            let judged = self.ruled(Rc::clone(statement));
+            return Some(self.counted(judged));
         }
         let sql = statement.text().to_vec();
         let judged = self.judge_text(&StatementText {
@@ -442,6 +471,7 @@ impl Guard for SessionGuard {
             total_bytes: statement.total_bytes(),
             catalogue_possible,
         });
+        let judged = self.counted(judged);
         Some(self.charged(judged))
     }
 
@@ -484,6 +514,8 @@ impl Guard for SessionGuard {
     }
 
     fn completed(&mut self, execution: &mut Execution, outcome: &Outcome<'_>) {
+        let rows = outcome.sqlstate.is_none().then_some(outcome.rows);
+        self.names.fetched(execution.statement(), rows);
         self.names.ended(execution.statement(), outcome.sqlstate.is_none());
         self.report_completed(execution, outcome);
     }
@@ -518,6 +550,26 @@ impl Guard for SessionGuard {
         plan
     }
 
+    fn row_limit(&mut self, statement: &Self::Statement) -> Option<u64> {
+        if statement.shows_another() && self.facts.rules.has_row_limits() {
+            let limit = self.source(statement)?.row_limit()?.rows;
+            return Some(limit.saturating_sub(self.names.rows_fetched(statement)));
+        }
+        let limit = statement.row_limit().filter(|_| !statement.makes_name())?.rows;
+        // COPY sends the names as a row.
+        Some(limit + u64::from(statement.copies_header()))
+    }
+
+    fn too_many_rows(&mut self, statement: &Self::Statement) -> Denial {
+        let source = if statement.shows_another() { self.source(statement) } else { None };
+        let limit = source.as_ref().unwrap_or(statement).row_limit().map(|limit| limit.refusal.denial.clone());
+        limit.unwrap_or_else(|| Denial {
+            sqlstate: *b"54000",
+            message: "result stopped: it has more rows than a rule allows".into(),
+            hint: None,
+        })
+    }
+
     fn plan_copy(&mut self, statement: &Self::Statement, part: u32, shape: CopyShape) -> CopyPlan<Self::Plan> {
         let (plan, stale) = statement.plan_copy(part, shape, self.catalogue_in_doubt());
         self.catalogue_stale |= stale;
@@ -550,7 +602,11 @@ impl Guard for SessionGuard {
                 Some(statement) => statement.may_quote(),
                 None => policy::decide::may_quote(&self.facts.rules, None),
             };
-            return if quotes { ErrorTreatment::Scrub } else { ErrorTreatment::Pass };
+            return match quotes {
+                true => ErrorTreatment::PassAboutText,
+                false if self.facts.rules.has_column_masks() => ErrorTreatment::PassUnlessCode,
+                false => ErrorTreatment::Pass,
+            };
         }
         let readable = match statement {
             Some(statement) => statement.readable(sqlstate),

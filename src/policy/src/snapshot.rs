@@ -321,6 +321,12 @@ impl UserRules {
         self.reported_denies.iter().map(|(rule, deny)| (*rule, deny))
     }
 
+    /// Whether some rule stops results after a number of rows.
+    #[must_use]
+    pub fn has_row_limits(&self) -> bool {
+        self.denies.iter().any(|(_, deny)| deny.row_limit.is_some())
+    }
+
     /// The masks of `mode = "report"` that apply.
     pub fn reported_masks(&self) -> impl Iterator<Item = (RuleId, &Mask)> {
         self.reported_masks.iter().map(|(rule, mask)| (*rule, mask))

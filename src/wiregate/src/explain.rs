@@ -242,7 +242,12 @@ fn columns_of(mask: &Mask) -> String {
 
 fn verdict(out: &mut Page, judgement: &Judgement) {
     match &judgement.ruling {
-        Ruling::Allow => out.line("verdict", "allow"),
+        Ruling::Allow => {
+            out.line("verdict", "allow");
+            if let Some(limit) = &judgement.row_limit {
+                out.line("row limit", &format!("{}: {} rows", limit.refusal.name, limit.rows));
+            }
+        }
         Ruling::Deny(refusal) => {
             out.line("verdict", &format!("deny: {}", refusal.name));
             let sqlstate = String::from_utf8_lossy(&refusal.denial.sqlstate);

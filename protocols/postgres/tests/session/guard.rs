@@ -133,6 +133,10 @@ impl Guard for TestGuard {
         CopyPlan::Mask { plan, syntax, null: null.into() }
     }
 
+    fn row_limit(&mut self, statement: &Rc<str>) -> Option<u64> {
+        statement.contains("LIMITED").then_some(2)
+    }
+
     fn treatment(&self, plan: &Self::Plan, column: usize) -> Treatment {
         treatment(&plan[column])
     }

@@ -7,6 +7,7 @@ mod copy;
 mod extended;
 mod faults;
 mod guard;
+mod limits;
 mod masks;
 mod messages;
 mod simple;

@@ -20,6 +20,8 @@ struct Entry {
     statement: Rc<Statement>,
     /// The server said that the statement succeeded.
     confirmed: bool,
+    /// Rows that were fetched of it.
+    fetched: u64,
 }
 
 /// The names of one session.
@@ -39,7 +41,7 @@ impl Names {
             [Some(Naming::Makes(named))] => {
                 if self.entries.len() < NAMES {
                     let (named, statement) = (named.clone(), Rc::clone(statement));
-                    self.entries.push(Entry { named, statement, confirmed: false });
+                    self.entries.push(Entry { named, statement, confirmed: false, fetched: 0 });
                 } else {
                     self.entries.retain(|entry| entry.named != *named);
                 }
@@ -73,6 +75,22 @@ impl Names {
         } else {
             self.entries.remove(index);
         }
+    }
+
+    /// A statement that shows the rows of a cursor has shown so many; `None` where it failed, and it is not known how
+    /// many it showed.
+    pub(super) fn fetched(&mut self, statement: &Statement, rows: Option<u64>) {
+        let [Some(Naming::Uses(named))] = statement.naming() else { return };
+        for entry in self.entries.iter_mut().filter(|entry| named.cursor && entry.named == *named) {
+            entry.fetched = rows.map_or(u64::MAX, |rows| entry.fetched.saturating_add(rows));
+        }
+    }
+
+    /// Rows that were fetched of the cursor whose rows a statement shows; 0 for what was prepared, which runs anew.
+    pub(super) fn rows_fetched(&self, statement: &Statement) -> u64 {
+        let [Some(Naming::Uses(named))] = statement.naming() else { return 0 };
+        let own = self.entries.iter().filter(|entry| entry.named == *named);
+        own.map(|entry| entry.fetched).max().unwrap_or(0)
     }
 
     /// The client names a statement or portal by a message of the protocol.

@@ -11,8 +11,8 @@ use policy::mask::RowMask;
 use policy::rule::RuleId;
 use policy::snapshot::UserRules;
 use policy::statement::kind::{Kind, KindSet};
-use policy::statement::{Judgement, Naming, Read, Refusal, Ruling};
-use wire::guard::{Carrier, CopyPlan, CopyShape, Denial, RowPlan, StatementText, Verdict};
+use policy::statement::{Judgement, Naming, Read, Refusal, RowLimit, Ruling};
+use wire::guard::{Carrier, CopyPlan, CopyShape, CopySyntax, Denial, RowPlan, StatementText, Verdict};
 use wire::limits::AUDIT_STATEMENT_BYTES;
 use wire::value::Column;
 
@@ -214,6 +214,23 @@ impl Statement {
     /// Whether it may run code that is not seen.
     pub(super) fn runs_code(&self) -> bool {
         self.judgement.runs_code
+    }
+
+    /// The rule that stops its result.
+    pub(super) fn row_limit(&self) -> Option<&RowLimit> {
+        self.judgement.row_limit.as_ref()
+    }
+
+    /// Whether it makes a name and shows nothing itself.
+    pub(super) fn makes_name(&self) -> bool {
+        matches!(self.naming(), [Some(Naming::Makes(_))])
+    }
+
+    /// Whether the first line of what it copies holds names.
+    pub(super) fn copies_header(&self) -> bool {
+        let copy = self.judgement.parts.first().and_then(|part| part.copy.as_ref());
+        let syntax = copy.and_then(|copy| copy.syntax.as_ref()).map(|syntax| syntax.0);
+        matches!(syntax, Some(CopySyntax::Csv { header: true, .. } | CopySyntax::Text { header: true, .. }))
     }
 
     /// Comparisons that each run of it costs.

@@ -367,6 +367,9 @@ pub struct Deny {
     pub columns_written: Vec<ColumnPattern>,
     /// `without_where`: only an UPDATE or DELETE without a WHERE. Default false.
     pub without_where: bool,
+    /// `row_limit`: the statement runs, and its result ends with an error after so many rows. Left out: the
+    /// statement is refused.
+    pub row_limit: Option<u64>,
     /// `message`: what the client is told to do. Default: nothing.
     pub message: Option<Box<str>>,
     /// `mode`: `"enforce"` or `"report"`. Default `"enforce"`.

@@ -50,6 +50,13 @@ pub(super) fn deny(rule: &Deny, marks: &Marks, problems: &Problems) {
         let message = "none of the rule's statements reads a column: the rule can never match";
         report(problems, marks, "columns_read", message);
     }
+    let rows = kind::write().union(QUERIES.into_iter().fold(KindSet::EMPTY, |all, kind| all.union(KindSet::of(kind))));
+    if rule.row_limit.is_some() && named && !rule.statements.meets(rows) {
+        report(problems, marks, "row_limit", "none of the rule's statements shows rows: the rule can never match");
+    }
+    if rule.row_limit.is_some() && rule.mode == Mode::Report {
+        report(problems, marks, "mode", "\"report\" is for denies that refuse; how many rows come is not known before");
+    }
     scope(&rule.scope, marks, problems);
 }
 

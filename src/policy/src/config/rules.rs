@@ -13,7 +13,7 @@ pub(super) fn deny(section: &Section<'_>) -> Option<Deny> {
     let functions = patterns(section, "functions");
     let columns_read = patterns(section, "columns_read");
     let columns_written = patterns(section, "columns_written");
-    let conditions = ["tables", "functions", "columns_read", "columns_written"];
+    let conditions = ["tables", "functions", "columns_read", "columns_written", "row_limit"];
     let has_condition = conditions.into_iter().any(|key| section.entry(key).is_some());
     let statements = match statements {
         Some((Some(kinds), entry)) => {
@@ -27,6 +27,7 @@ pub(super) fn deny(section: &Section<'_>) -> Option<Deny> {
         None => section.required("statements", |_| None).unwrap_or_default(),
     };
     let without_where = section.or("without_where", false, Entry::boolean);
+    let row_limit = section.entry("row_limit").and_then(|entry| entry.number(0..=u64::from(u32::MAX >> 1)));
     let message = section.entry("message").and_then(|entry| entry.text());
     let (mode, scope) = (mode(section), scope(section));
     let conditions = (tables, functions, columns_read, columns_written);
@@ -39,6 +40,7 @@ pub(super) fn deny(section: &Section<'_>) -> Option<Deny> {
         columns_read,
         columns_written,
         without_where,
+        row_limit,
         message,
         mode,
         scope,

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use super::pattern::ColumnPattern;
 use super::read::{Entry, Marks, Section};
 use super::{
-    Admin, Audit, Auth, ClientTls, Config, Cores, Deny, Gateway, Listener, LiteralsFile, Mask, NotifyPayloads, OnFailure,
-    Password,
-    PolicySettings, Predicates, Protocol, Secret, Unparsed, Upstream, UpstreamTls, UpstreamTlsMode, User, rules, units,
+    Admin, Audit, Auth, ClientTls, Config, Cores, Deny, Gateway, Listener, LiteralsFile, Mask, NotifyPayloads,
+    OnFailure, Password, PolicySettings, Predicates, Protocol, Secret, Unparsed, Upstream, UpstreamTls,
+    UpstreamTlsMode, User, rules, units,
 };
 use crate::detect::{Detector, List, Pattern};
 use crate::mask::Method;

@@ -12,8 +12,8 @@ use super::tokens::Tokens;
 use super::tree::{self, Facts, Name, RelationUse};
 use super::verdict::{self, Case};
 use super::{
-    ClientEncoding, Judgement, MaskedParameters, Part, Reach, Read, Refusal, Ruling, SqlContext, classes, later,
-    lineage, matching, opaque, parameters, projection, reported, settings,
+    ClientEncoding, Judgement, MaskedParameters, Part, Reach, Read, Refusal, RowLimit, Ruling, SqlContext, classes,
+    later, lineage, matching, opaque, parameters, projection, reported, settings,
 };
 use crate::catalogue::{Catalogue, ColumnMask, FunctionKind, Relation, Sight};
 use crate::config::{Deny, Unparsed};
@@ -84,6 +84,7 @@ pub fn judge_unread(rules: &UserRules, reason: &'static str, bytes: usize) -> Ju
         reported: Box::default(),
         reach: if masks { Reach::Unknown } else { Reach::No },
         comparisons: 0,
+        row_limit: None,
         runs_code: true,
         quotes: masks,
         masked_parameters: if masks { MaskedParameters::All } else { MaskedParameters::These(Box::default()) },
@@ -124,6 +125,7 @@ pub fn judge_function_call(rules: &UserRules, function: u32) -> Judgement {
         // What is called has no name here, and so a rule about functions may be about it.
         deny.tables.is_empty()
             && !deny.without_where
+            && deny.row_limit.is_none()
             && deny.columns_read.is_empty()
             && deny.columns_written.is_empty()
             && deny.statements.meets(kinds.union(classes))
@@ -178,6 +180,7 @@ struct Opened {
     reported: Vec<RuleId>,
     follows_code: bool,
     comparisons: u32,
+    row_limit: Option<RowLimit>,
 }
 
 impl Reader<'_, '_, '_> {
@@ -189,6 +192,7 @@ impl Reader<'_, '_, '_> {
             reported: Box::default(),
             reach: Reach::No,
             comparisons: 0,
+            row_limit: None,
             runs_code: false,
             quotes: false,
             masked_parameters: MaskedParameters::These(Box::default()),
@@ -218,6 +222,7 @@ impl Reader<'_, '_, '_> {
             if let (Ruling::Allow, Some(refusal)) = (&judgement.ruling, opened.refusal) {
                 judgement.ruling = Ruling::Deny(refusal);
             }
+            judgement.row_limit = judgement.row_limit.take().or(opened.row_limit);
             judgement.reach = stronger(judgement.reach, opened.reach);
             judgement.catalogue_wanted |= opened.wanted;
             judgement.masked_parameters = both(judgement.masked_parameters, opened.parameters);
@@ -227,6 +232,12 @@ impl Reader<'_, '_, '_> {
             judgement.wants_columns |= rules.has_column_masks() && (opened.reach != Reach::No || unknown);
             judgement.wants_columns |= super::detecting::may_detect(rules, &opened.part, self.catalogue);
             parts.push(opened.part);
+        }
+        if parts.len() > 1
+            && let Some(limit) = judgement.row_limit.take()
+            && judgement.ruling == Ruling::Allow
+        {
+            judgement.ruling = Ruling::Deny(verdict::several_with_limit(limit));
         }
         judgement.parts = parts.into();
         judgement.reported = reported.into_iter().collect();
@@ -272,6 +283,7 @@ impl Reader<'_, '_, '_> {
         let follows_code = unheard_of || called.iter().any(|name| kind_of(name) == FunctionKind::User);
         let wanted = wanted || (unheard_of && self.map.rules.judges_statements());
         let comparisons = verdict::comparisons(&case);
+        let row_limit = verdict::row_limit(&case);
         let parameters = self.parameters(statement.as_ref(), facts.as_ref(), reach);
         let has_where = !verdict::missing_where(&case);
         let (relations, functions, projection, set_operation) = match facts {
@@ -296,7 +308,7 @@ impl Reader<'_, '_, '_> {
             copy: carried.copy,
             single_table: statement.as_ref().and_then(projection::single_table),
         };
-        Opened { part, reach, wanted, parameters, refusal, reported, follows_code, comparisons }
+        Opened { part, reach, wanted, parameters, refusal, reported, follows_code, comparisons, row_limit }
     }
 
     /// Which stored columns flow where, once masked ones are in reach.

@@ -167,6 +167,15 @@ pub struct Refusal {
     pub denial: Denial,
 }
 
+/// A rule that stops a result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowLimit {
+    /// Rows that may be shown.
+    pub rows: u64,
+    /// What stands in place of the end of a longer result.
+    pub refusal: Refusal,
+}
+
 /// One statement of a text.
 #[derive(Clone, Debug)]
 pub struct Part {
@@ -245,6 +254,8 @@ pub struct Judgement {
     pub reach: Reach,
     /// How many constants it compares with columns under `predicates = "equality"`; each execution counts.
     pub comparisons: u32,
+    /// The rule that stops its result; of several the one that allows fewest rows. Only for a text of one statement.
+    pub row_limit: Option<RowLimit>,
     /// Whether it may run code that is not seen: a function of the users, DO, CALL, what is not read.
     pub runs_code: bool,
     /// Whether an error of it may quote masked data, or what code out of sight says.

@@ -50,7 +50,8 @@ fn is_closed(name: &str) -> bool {
 #[must_use]
 pub fn may_report(name: &[u8], value: &[u8]) -> bool {
     let (Ok(name), Ok(value)) = (core::str::from_utf8(name), core::str::from_utf8(value)) else { return false };
-    let is_zone = || name.eq_ignore_ascii_case("TimeZone") && jiff::tz::db().available().any(|zone| zone.as_str() == value);
+    let is_zone =
+        || name.eq_ignore_ascii_case("TimeZone") && jiff::tz::db().available().any(|zone| zone.as_str() == value);
     value.is_empty() || is_closed(name) || is_zone()
 }
 

@@ -551,3 +551,37 @@ fn quantified_operators_are_read_however_they_are_spelled() {
     let masked = "SELECT 1 FROM orders WHERE total OPERATOR(pg_catalog.=) ANY (SELECT card FROM customers)";
     assert!(matches!(judged(&rules, masked, Some(&shop)).reach, Reach::Yes(_)));
 }
+
+#[test]
+fn a_row_limit_stops_results_and_refuses_only_what_cannot_be_counted() {
+    let limits = "[[deny]]\nname = \"few\"\ntables = [\"public.orders\"]\nrow_limit = 10\nmessage = \"ask\"\n\
+                  [[deny]]\nname = \"fewer\"\ncolumns_read = [\"public.orders.total\"]\nrow_limit = 3\n";
+    let (rules, shop) = (rules(limits), shop());
+    for (text, expected) in [
+        ("SELECT id FROM orders", Some(10)),
+        ("SELECT total FROM orders", Some(3)),
+        ("COPY orders TO STDOUT", Some(3)),
+        ("WITH c AS (SELECT id FROM orders) SELECT id FROM c", Some(10)),
+        ("DECLARE c CURSOR FOR SELECT id FROM orders", Some(10)),
+        ("UPDATE orders SET id = 1 RETURNING id", Some(10)),
+        ("SELECT id FROM v_orders", Some(10)),
+        ("SELECT name FROM customers", None),
+        ("BEGIN", None),
+        ("SET search_path = orders", None),
+        ("COPY orders FROM STDIN", None),
+        ("DROP TABLE orders", None),
+    ] {
+        let judgement = judged(&rules, text, Some(&shop));
+        assert_eq!(
+            (denial(&judgement), judgement.row_limit.as_ref().map(|limit| limit.rows)),
+            (None, expected),
+            "{text}"
+        );
+    }
+    let stopped = judged(&rules, "SELECT id FROM orders", Some(&shop)).row_limit.map(|limit| limit.refusal.denial);
+    let stopped = stopped.unwrap();
+    assert_eq!((&stopped.sqlstate, stopped.hint.as_deref()), (b"54000", Some("ask")));
+    assert!(stopped.message.contains("\"few\"") && stopped.message.contains("10 rows"), "{}", stopped.message);
+    let several = judged(&rules, "SELECT 1; SELECT id FROM orders", Some(&shop));
+    assert_eq!((denial(&several), several.row_limit.is_none()), (Some("few"), true));
+}

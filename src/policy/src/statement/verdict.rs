@@ -13,7 +13,7 @@ use super::lineage::{Flow, Lineage, Place, Write};
 use super::reach::{self, Map};
 use super::tokens::Tokens;
 use super::tree::{Facts, Name};
-use super::{Reach, Read, Refusal, matching, opaque, predicates};
+use super::{Reach, Read, Refusal, RowLimit, matching, opaque, predicates};
 use crate::catalogue::{Catalogue, ColumnMask, Sight};
 use crate::config::{Deny, Unparsed};
 use crate::rule::RuleId;
@@ -39,9 +39,46 @@ pub(super) struct Case<'c, 'l, 'a> {
 
 /// Why it may not run, if it may not. The first deny of the file that matches is named.
 pub(super) fn refusal(case: &Case<'_, '_, '_>) -> Option<Refusal> {
-    let mut denies = case.map.rules.denies();
+    let mut denies = case.map.rules.denies().filter(|(_, deny)| deny.row_limit.is_none());
     let denied = denies.find(|(_, deny)| matching::matches(case, deny)).map(|(rule, deny)| by_rule(rule, deny));
     denied.or_else(|| encoding(case)).or_else(|| not_read(case)).or_else(|| class(case)).or_else(|| masked(case))
+}
+
+/// What may show rows, or make a name for what shows them.
+const ROWS: [Kind; 9] = [
+    Kind::CALL,
+    Kind::COPY_TO,
+    Kind::DECLARE,
+    Kind::DELETE,
+    Kind::INSERT,
+    Kind::MERGE,
+    Kind::PREPARE,
+    Kind::SELECT,
+    Kind::UPDATE,
+];
+
+/// The rule that stops its result after the fewest rows. What shows another statement's rows has that one's limit.
+pub(super) fn row_limit(case: &Case<'_, '_, '_>) -> Option<RowLimit> {
+    let rules = case.map.rules;
+    if !rules.has_row_limits() || !case.carried.leading.is_some_and(|leading| ROWS.contains(&leading)) {
+        return None;
+    }
+    let limits = rules.denies().filter_map(|(rule, deny)| Some((deny.row_limit?, rule, deny)));
+    let (rows, rule, deny) = limits.filter(|(_, _, deny)| matching::matches(case, deny)).min_by_key(|limit| limit.0)?;
+    let message = format!("result stopped by rule \"{}\": it has more than {rows} rows", deny.name);
+    let denial = Denial { sqlstate: *b"54000", message: message.into(), hint: deny.message.clone() };
+    Some(RowLimit { rows, refusal: Refusal { rule: Some(rule), name: deny.name.clone(), denial } })
+}
+
+/// The refusal of a text of several statements of which one has a limit: replies to the others cannot be told from
+/// its rows.
+pub(super) fn several_with_limit(limit: RowLimit) -> Refusal {
+    let message = format!(
+        "statement refused by rule \"{}\": its rows are counted only where it is sent alone",
+        limit.refusal.name
+    );
+    let hint = "send each statement in a message of its own".into();
+    Refusal { denial: Denial { sqlstate: *b"42501", message: message.into(), hint: Some(hint) }, ..limit.refusal }
 }
 
 /// The rules that would have refused or masked, had their mode not been `report`.
