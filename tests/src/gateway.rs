@@ -41,9 +41,7 @@ impl Setup {
         match server.family() {
             Family::Postgres => setup,
             // MySQL has databases where PostgreSQL has schemas.
-            Family::MariaDb | Family::MySql => {
-                Self { protocol: "mysql", policy: masked::POLICY.replace("\"public.", "\"*."), ..setup }
-            }
+            Family::MariaDb | Family::MySql => setup.mysql().policy(&masked::POLICY.replace("\"public.", "\"*.")),
         }
     }
 
@@ -65,6 +63,12 @@ impl Setup {
             audit_lines: String::new(),
             audit_path: None,
         }
+    }
+
+    /// The listener speaks MySQL's protocol.
+    #[must_use]
+    pub fn mysql(self) -> Self {
+        Self { protocol: "mysql", ..self }
     }
 
     /// The gateway checks the clients and logs in as `app`.

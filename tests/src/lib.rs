@@ -10,6 +10,7 @@
 //! - [`masked`]: what a masked result must look like.
 //! - [`matrix`]: which servers, ways to authenticate and legs under TLS a client is run with.
 //! - [`corpus`]: the attacks of `tests/evasion` and the harmless statements of `tests/harmless`, and their score.
+//! - [`differential`]: statements of MySQL and MariaDB whose replies the gateway must not change.
 //! - [`skip`]: counts what could not run here.
 //!
 //! Every test of a client takes where to connect as an argument: run straight against the server it is the
@@ -20,6 +21,7 @@
 
 pub mod audit;
 pub mod corpus;
+pub mod differential;
 pub mod double;
 pub mod gateway;
 pub mod masked;

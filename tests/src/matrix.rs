@@ -5,7 +5,7 @@
 //! SCRAM cannot work there (channel binding): the gateway says so, which is a test of its own.
 
 use crate::gateway::{Gateway, Setup};
-use crate::servers::{Endpoint, Server};
+use crate::servers::{Endpoint, Family, Server};
 
 /// One case.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +26,14 @@ pub const PG15_GATEWAY_TLS: Case = Case { server: "pg15", gateway_auth: true, tl
 pub const PG18_PASSTHROUGH_TLS: Case = Case { server: "pg18", gateway_auth: false, tls: true };
 /// PostgreSQL 18, gateway authentication, no TLS.
 pub const PG18_GATEWAY_PLAIN: Case = Case { server: "pg18", gateway_auth: true, tls: false };
+/// MariaDB, passthrough, no TLS.
+pub const MARIADB_PASSTHROUGH_PLAIN: Case = Case { server: "mariadb", gateway_auth: false, tls: false };
+/// MariaDB, gateway authentication, TLS on both legs.
+pub const MARIADB_GATEWAY_TLS: Case = Case { server: "mariadb", gateway_auth: true, tls: true };
+/// MySQL, passthrough, TLS on both legs: a password that travels in the clear inside TLS needs both.
+pub const MYSQL_PASSTHROUGH_TLS: Case = Case { server: "mysql97", gateway_auth: false, tls: true };
+/// MySQL, gateway authentication, no TLS.
+pub const MYSQL_GATEWAY_PLAIN: Case = Case { server: "mysql97", gateway_auth: true, tls: false };
 
 impl Case {
     /// The server of this case.
@@ -45,9 +53,9 @@ impl Case {
         }
         if self.gateway_auth {
             setup = setup.gateway_auth();
-            if self.tls {
-                setup = setup.upstream_tls("verify-full");
-            }
+        }
+        if self.tls && (self.gateway_auth || server.family() != Family::Postgres) {
+            setup = setup.upstream_tls("verify-full");
         }
         setup
     }
@@ -85,6 +93,31 @@ macro_rules! for_each_case {
             #[test]
             fn pg18_gateway_plain() {
                 $run($crate::matrix::PG18_GATEWAY_PLAIN);
+            }
+        }
+    };
+}
+
+/// The same from a function for clients of MySQL and MariaDB.
+#[macro_export]
+macro_rules! for_each_mysql_case {
+    ($name:ident, $run:path) => {
+        mod $name {
+            #[test]
+            fn mariadb_passthrough_plain() {
+                $run($crate::matrix::MARIADB_PASSTHROUGH_PLAIN);
+            }
+            #[test]
+            fn mariadb_gateway_tls() {
+                $run($crate::matrix::MARIADB_GATEWAY_TLS);
+            }
+            #[test]
+            fn mysql_passthrough_tls() {
+                $run($crate::matrix::MYSQL_PASSTHROUGH_TLS);
+            }
+            #[test]
+            fn mysql_gateway_plain() {
+                $run($crate::matrix::MYSQL_GATEWAY_PLAIN);
             }
         }
     };

@@ -314,7 +314,7 @@ impl Client {
     #[track_caller]
     pub fn prepare(&mut self, sql: &str) -> Result<Prepared, Reply> {
         let reply = self.ask(&message::prepare(sql.as_bytes()));
-        Prepared::of(&reply, self.capabilities).ok_or(reply)
+        Prepared::of(&reply).ok_or(reply)
     }
 
     /// Runs a prepared statement; `cursor` 0 for none, 1 for a read-only one.

@@ -37,7 +37,11 @@ impl Dice {
         self.below(count) == 0
     }
 
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+    /// One of a list, which is not empty.
+    ///
+    /// # Panics
+    /// When it is.
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         let index = self.below(from.len());
         from.get(index).expect("a list to pick from is not empty")
     }

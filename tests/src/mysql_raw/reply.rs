@@ -293,7 +293,7 @@ pub struct Prepared {
 impl Prepared {
     /// Reads the first message of the reply to COM_STMT_PREPARE.
     #[must_use]
-    pub fn of(reply: &Reply, _capabilities: Capabilities) -> Option<Self> {
+    pub fn of(reply: &Reply) -> Option<Self> {
         Self::parse(&reply.messages.first()?.payload)
     }
 
