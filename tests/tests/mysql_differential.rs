@@ -57,7 +57,7 @@ impl Pair {
             return;
         }
         let at = direct.iter().zip(&through).position(|(one, other)| one != other).unwrap_or(0);
-        let show = |replies: &[Reply]| replies.get(at).map(|reply| shown(reply)).unwrap_or_default();
+        let show = |replies: &[Reply]| replies.get(at).map(shown).unwrap_or_default();
         panic!(
             "{what}: {}\nreply {at} without the gateway:\n{}\nand with it:\n{}",
             sql(step),
