@@ -16,6 +16,9 @@ use sqlparser::tokenizer::Tokenizer;
 
 use super::Case;
 
+/// Salt and keys that belong to no password: nobody logs in.
+const VERIFIER: &str = "SCRAM-SHA-256$4096:AAAAAAAAAAAAAAAAAAAAAA==$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
 /// The rules that a session of the reference figures has.
 fn rules() -> Arc<UserRules> {
     let text = include_str!("../../peers/wiregate.toml")
@@ -23,6 +26,11 @@ fn rules() -> Arc<UserRules> {
         .replace("@ADMIN_PORT@", "9090")
         .replace("@UPSTREAM_PORT@", "5432")
         .replace("@PORT@", "6432")
+        .replace("@TLS_PORT@", "6433")
+        .replace("@LOGIN_PORT@", "6434")
+        .replace("@MYSQL_PORT@", "6435")
+        .replace("@MYSQL_UPSTREAM_PORT@", "3306")
+        .replace("@VERIFIER@", VERIFIER)
         .replace("@DIR@", "bench");
     let config = Config::parse(&text, "wiregate.toml").expect("the config of the reference figures checks");
     Snapshot::compile(Arc::new(config), 1).rules_for("bench", "trust_user")
