@@ -99,5 +99,29 @@ END $$;
 CREATE OPERATOR ==== (LEFTARG = text, RIGHTARG = text, FUNCTION = peek);
 CREATE FUNCTION harmless_sum(integer, integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT $1 + $2';
 
+-- What ordinary databases have behind their tables, none of which looks at a secret.
+CREATE DOMAIN mail AS text CHECK (VALUE ~ '@');
+CREATE TABLE parcels (
+    id        integer PRIMARY KEY CHECK (id > 0),
+    addressee mail,
+    code      uuid DEFAULT gen_random_uuid(),
+    made      timestamptz DEFAULT now(),
+    touched   date,
+    label     text GENERATED ALWAYS AS (upper(addressee)) STORED,
+    holder    name DEFAULT current_user
+);
+CREATE TABLE parcels_log (id integer, what text);
+CREATE INDEX ON parcels (lower(addressee)) WHERE id > 10;
+CREATE FUNCTION parcel_touched() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.touched := '2024-05-06'; RETURN NEW; END $$;
+CREATE FUNCTION parcel_logged() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO parcels_log VALUES (coalesce(NEW.id, OLD.id), TG_OP);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER touched BEFORE INSERT OR UPDATE ON parcels FOR EACH ROW EXECUTE FUNCTION parcel_touched();
+CREATE TRIGGER logged AFTER INSERT OR UPDATE OR DELETE ON parcels FOR EACH ROW EXECUTE FUNCTION parcel_logged();
+ALTER TABLE parcels ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON parcels USING (holder = current_user);
+
 RESET ROLE;
 ANALYZE;

@@ -282,7 +282,13 @@ impl<G: Guard> Session<G> {
         }
         let known = self.portals.latest(name).filter(|_| statements::is_plain(name)).map(Rc::clone);
         let portal = match known {
-            Some(portal) => portal,
+            Some(portal) => {
+                if let Some(denial) = guard.outlived(&portal.statement) {
+                    self.refuse_extended(denial, false, out)?;
+                    return Ok(Step::Done(ClientBody::Header));
+                }
+                portal
+            }
             None if name.is_empty() => {
                 self.run_open = true;
                 self.enqueue(Entry::Doomed)?;

@@ -225,6 +225,12 @@ pub trait Guard {
     /// allowed) still holds.
     fn rejudge(&mut self, statement: &Self::Statement, catalogue_possible: bool) -> Option<Judged<Self::Statement>>;
 
+    /// A statement that is bound already is about to run. Why it may not, where the rules have changed since it
+    /// was judged and the results under way could not follow them.
+    fn outlived(&mut self, _statement: &Self::Statement) -> Option<Denial> {
+        None
+    }
+
     /// Decides about a function called by its OID, without SQL.
     fn judge_function_call(&mut self, function: u32) -> Judged<Self::Statement>;
 

@@ -62,6 +62,10 @@ pub(crate) struct SessionGuard {
     generation: u64,
     /// The settings that change what a text means.
     context: SqlContext,
+    /// The encoding as the server reported it last.
+    encoding: ClientEncoding,
+    /// Whether a statement on its way may change it.
+    encoding_in_doubt: bool,
     /// Number of `rules`, `catalogue` and `context` in the verdict cache; `None` after any of them changed.
     cache_context: Option<u32>,
     catalogue: Option<Loaded>,
@@ -94,10 +98,13 @@ impl SessionGuard {
     /// The guard of a session that is about to be established.
     pub(crate) fn new(shard: &Rc<Shard>, policy: &Arc<Snapshot>, facts: SessionFacts, auth: &'static str) -> Self {
         let context = mysql_settings::beginning(policy, &facts);
+        let encoding = context.encoding;
         Self {
             shard: Rc::clone(shard),
             generation: policy.generation(),
             context,
+            encoding,
+            encoding_in_doubt: false,
             cache_context: None,
             catalogue: None,
             catalogues_seen: 0,
@@ -157,7 +164,11 @@ impl SessionGuard {
         if policy.generation() != self.generation || expired {
             self.generation = policy.generation();
             self.facts.unix_seconds = now;
+            let before = self.facts.rules.key();
             self.facts.apply(&policy);
+            if self.facts.rules.key() != before {
+                self.names.rules_changed();
+            }
             self.cache_context = None;
         }
         drop(policy);
@@ -193,7 +204,7 @@ impl SessionGuard {
     fn code_in_doubt(&self, follows_code: bool) -> bool {
         let now_ns = self.shard.turn_ns.get();
         let old = self.catalogue.as_ref().is_some_and(|loaded| loaded.is_old(now_ns));
-        follows_code && !self.load_failed && (self.schema_changed() || old) && self.may_load_catalogue()
+        follows_code && !self.load_failed && (self.schema_changed() || (old && self.may_load_catalogue()))
     }
 
     /// The number under which the verdict cache knows this session's rules, catalogue and settings.
@@ -234,8 +245,82 @@ impl SessionGuard {
         self.shard.catalogues.borrow().may_reload(self.facts.listener, &self.facts.database, now_ns)
     }
 
+    /// Reads texts in the encoding that the server reported, or in none while that is in doubt.
+    fn doubt_encoding(&mut self, in_doubt: bool) {
+        if self.context.dialect != Dialect::Postgres {
+            return;
+        }
+        self.encoding_in_doubt = in_doubt;
+        let unsafe_already = self.encoding == ClientEncoding::Unsafe;
+        let encoding = if in_doubt && !unsafe_already { ClientEncoding::InDoubt } else { self.encoding };
+        if self.context.encoding != encoding {
+            self.context.encoding = encoding;
+            self.cache_context = None;
+        }
+    }
+
+    /// Refuses to run by name what was made under other rules, where the rules of now forbid it or nobody knows
+    /// what it is.
+    fn made_before(&mut self, judged: Judged<Rc<Statement>>) -> Judged<Rc<Statement>> {
+        let Judged::Ruled { statement, verdict: Verdict::Allow } = &judged else { return judged };
+        if !self.names.are_older() || !statement.shows_another() {
+            return judged;
+        }
+        let rules = Arc::clone(&self.facts.rules);
+        let refusal = match self.source(statement) {
+            Some(source) => source.refusal().cloned(),
+            None if rules.has_denies() || rules.has_column_masks() => Some(Refusal {
+                rule: None,
+                name: "made under other rules".into(),
+                denial: Denial {
+                    sqlstate: *b"42501",
+                    message: "statement refused because the rules have changed since what it names was made".into(),
+                    hint: Some("prepare or declare it again".into()),
+                },
+            }),
+            None => None,
+        };
+        let Some(refusal) = refusal else { return judged };
+        let base = Base {
+            rules: Arc::clone(&self.facts.rules),
+            catalogue: self.catalogue.clone(),
+            context: statement.context(),
+        };
+        let refused = Rc::new(statement.refuse(refusal, base));
+        self.ruled(refused)
+    }
+
+    fn judge_again(&mut self, statement: &Rc<Statement>, catalogue_possible: bool) -> Option<Judged<Rc<Statement>>> {
+        self.refresh();
+        let same = statement.context() == self.cache_context();
+        if same && !self.catalogue_in_doubt() && self.shard.audit.borrow().accepts() {
+            if statement.comparisons() > 0 {
+                let judged = Judged::Ruled { statement: Rc::clone(statement), verdict: statement.verdict().clone() };
+                return Some(self.charged(judged));
+            }
+            // What the name stands for may be another statement than at the last run, so no plan is kept.
+            if !statement.shows_another() {
+                return None;
+            }
+            let judged = self.ruled(Rc::clone(statement));
+            return Some(self.counted(judged));
+        }
+        let sql = statement.text().to_vec();
+        let judged = self.judge_text(&StatementText {
+            sql: &sql,
+            carrier: Carrier::Prepare,
+            total_bytes: statement.total_bytes(),
+            catalogue_possible,
+        });
+        let judged = self.counted(judged);
+        Some(self.charged(judged))
+    }
+
     fn judge_text(&mut self, text: &StatementText<'_>) -> Judged<Rc<Statement>> {
         self.refresh();
+        if self.encoding_in_doubt && text.catalogue_possible {
+            self.doubt_encoding(false);
+        }
         if !self.shard.audit.borrow().accepts() {
             return self.refuse_unrecorded(text);
         }
@@ -444,35 +529,33 @@ impl Guard for SessionGuard {
 
     fn judge(&mut self, text: &StatementText<'_>) -> Judged<Self::Statement> {
         let judged = self.judge_text(text);
+        let judged = self.made_before(judged);
         let judged = self.counted(judged);
         // What is only prepared runs later, and is judged again then.
         if text.carrier == Carrier::Prepare { judged } else { self.charged(judged) }
     }
 
     fn rejudge(&mut self, statement: &Self::Statement, catalogue_possible: bool) -> Option<Judged<Self::Statement>> {
+        // The server has read its text already.
+        let in_doubt = self.encoding_in_doubt;
+        self.doubt_encoding(false);
+        let judged = self.judge_again(statement, catalogue_possible);
+        self.doubt_encoding(in_doubt && !catalogue_possible);
+        judged.map(|judged| self.made_before(judged))
+    }
+
+    fn outlived(&mut self, statement: &Self::Statement) -> Option<Denial> {
         self.refresh();
-        let same = statement.context() == self.cache_context();
-        if same && !self.catalogue_in_doubt() && self.shard.audit.borrow().accepts() {
-            if statement.comparisons() > 0 {
-                let judged = Judged::Ruled { statement: Rc::clone(statement), verdict: statement.verdict().clone() };
-                return Some(self.charged(judged));
-            }
-            // What the name stands for may be another statement than at the last run, so no plan is kept.
-            if !statement.shows_another() {
-                return None;
-            }
-            let judged = self.ruled(Rc::clone(statement));
-            return Some(self.counted(judged));
+        if statement.rules().key() == self.facts.rules.key() {
+            return None;
         }
-        let sql = statement.text().to_vec();
-        let judged = self.judge_text(&StatementText {
-            sql: &sql,
-            carrier: Carrier::Prepare,
-            total_bytes: statement.total_bytes(),
-            catalogue_possible,
-        });
-        let judged = self.counted(judged);
-        Some(self.charged(judged))
+        let catalogue = self.catalogue.as_ref().map(|loaded| &*loaded.catalogue);
+        let context = self.context.unsettled();
+        let judgement = policy::statement::judge(&self.facts.rules, statement.text(), &context, catalogue);
+        let passes = judgement.ruling == policy::statement::Ruling::Allow && !judgement.wants_columns;
+        let message = "the rules have changed since this portal was bound";
+        let hint = Some("bind and execute it again".into());
+        (!passes).then(|| Denial { sqlstate: *b"42501", message: message.into(), hint })
     }
 
     fn judge_function_call(&mut self, function: u32) -> Judged<Self::Statement> {
@@ -508,6 +591,9 @@ impl Guard for SessionGuard {
         if statement.runs_code() && self.facts.rules.has_column_masks() && !self.context.settings_in_doubt {
             self.context.settings_in_doubt = true;
             self.cache_context = None;
+        }
+        if statement.changes_encoding() {
+            self.doubt_encoding(true);
         }
         let now_ns = self.shard.clock.now_ns();
         Execution::new(statement, parameters, self.totals.statements, self.shard.turn_ns.get(), now_ns)
@@ -624,7 +710,9 @@ impl Guard for SessionGuard {
         if name == b"standard_conforming_strings" {
             context.standard_conforming_strings = value == b"on";
         } else if name == b"client_encoding" {
-            context.encoding = ClientEncoding::named(value);
+            self.encoding = ClientEncoding::named(value);
+            self.doubt_encoding(self.encoding_in_doubt);
+            context.encoding = self.context.encoding;
         } else if let Some(changed) = mysql_settings::learned(&context, name, value) {
             context = changed;
             if name == b"schema" {

@@ -92,6 +92,6 @@ pub(crate) fn shop() -> Catalogue {
         row(5, &[name, "b"]);
     }
     row(5, &["leak", "u"]);
-    row(7, &["<~~>"]);
+    row(7, &["<~~>", "public.leak()"]);
     builder.finish().unwrap()
 }

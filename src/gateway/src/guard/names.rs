@@ -28,11 +28,16 @@ struct Entry {
 #[derive(Default)]
 pub(super) struct Names {
     entries: Vec<Entry>,
+    /// Whether anything was sent that may have made a name.
+    makes: bool,
+    /// Whether some name may stand for what was made under other rules than those of now.
+    older: bool,
 }
 
 impl Names {
     /// A statement is sent.
     pub(super) fn sent(&mut self, statement: &Rc<Statement>) {
+        self.makes |= statement.runs_code() || !statement.naming().is_empty();
         if statement.runs_code() {
             self.entries.clear();
         }
@@ -91,6 +96,16 @@ impl Names {
         let [Some(Naming::Uses(named))] = statement.naming() else { return 0 };
         let own = self.entries.iter().filter(|entry| entry.named == *named);
         own.map(|entry| entry.fetched).max().unwrap_or(0)
+    }
+
+    /// Other rules hold from here on.
+    pub(super) fn rules_changed(&mut self) {
+        self.older |= self.makes;
+    }
+
+    /// Whether some name may stand for what was made under other rules.
+    pub(super) fn are_older(&self) -> bool {
+        self.older
     }
 
     /// The client names a statement or portal by a message of the protocol.

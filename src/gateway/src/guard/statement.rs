@@ -211,6 +211,19 @@ impl Statement {
         self.naming.iter().any(|naming| matches!(naming, Some(Naming::Uses(_))))
     }
 
+    /// Why it may not run, if it may not.
+    pub(super) fn refusal(&self) -> Option<&Refusal> {
+        match &self.judgement.ruling {
+            Ruling::Deny(refusal) => Some(refusal),
+            Ruling::Allow => None,
+        }
+    }
+
+    /// Whether code that it runs may change the encoding of the client.
+    pub(super) fn changes_encoding(&self) -> bool {
+        self.judgement.changes_encoding
+    }
+
     /// Whether it may run code that is not seen.
     pub(super) fn runs_code(&self) -> bool {
         self.judgement.runs_code

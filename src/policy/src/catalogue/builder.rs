@@ -5,11 +5,13 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::behind::Behind;
 use super::mysql::Gathered;
 use super::query::{RESULTS, ROUTINES};
 use super::routines::{Routine, Routines};
-use super::{Catalogue, Column, Relation, types};
+use super::{Catalogue, Column, FIRST_USER_OID, Relation, types};
 use crate::sql::mysql::MySql;
+use crate::statement::is_grammar;
 
 /// Why the rows give no catalogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +39,7 @@ pub struct CatalogueBuilder {
     built_in_functions: HashSet<Box<str>>,
     user_functions: HashSet<Box<str>>,
     calling_views: HashSet<u32>,
-    user_operators: HashSet<Box<str>>,
+    behind: Behind,
     generated: Vec<(u32, i16, Box<str>)>,
     routines: Routines,
     seen: [bool; RESULTS],
@@ -100,13 +102,17 @@ impl CatalogueBuilder {
                 self.calling_views.insert(oid(0)?);
             }
             7 => {
-                self.user_operators.insert(text(0)?.into());
+                self.behind.operator(text(0)?, text(1)?);
             }
             ROUTINES => {
                 let routine = Routine::new(text(1)?, text(2));
                 self.routines.entry(text(0)?.into()).or_default().push(routine);
             }
             9 => self.generated.push((oid(0)?, number(1)?, text(2)?.into())),
+            10 => self.behind.relation(oid(0)?, text(1)?, text(2)?, text(3), number(4)?),
+            11 => self.behind.type_code(text(0).unwrap_or_default(), text(1), text(2)? == "t"),
+            12 => self.behind.holds(text(0)?, text(1)?, oid(2).zip(number(3))),
+            13 => self.behind.event_trigger(text(0)?),
             _ => return None,
         }
         Some(())
@@ -137,6 +143,12 @@ impl CatalogueBuilder {
         for relation in self.relations.values() {
             names.entry(relation.name.clone()).or_default().push(relation.oid);
         }
+        let is_built_in = |name: &str| {
+            self.built_in_functions.contains(name) && !self.user_functions.contains(name) || is_grammar(name)
+        };
+        let is_user = |oid: &u32| *oid >= FIRST_USER_OID;
+        let is_relation = |name: &str| names.get(name).is_some_and(|oids| oids.iter().any(is_user));
+        self.behind.settle(&self.inherits, is_built_in, is_relation);
         Ok(Catalogue {
             relations: self.relations.into_iter().collect(),
             names,
@@ -146,7 +158,7 @@ impl CatalogueBuilder {
             built_in_functions: self.built_in_functions,
             user_functions: self.user_functions,
             calling_views: self.calling_views,
-            user_operators: self.user_operators,
+            behind: self.behind,
             generated: self.generated,
             routines: self.routines,
             sights: std::sync::Mutex::default(),

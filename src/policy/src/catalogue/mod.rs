@@ -4,6 +4,7 @@
 //! moment: whoever asks about a relation that is not in it gets "unknown", never "not masked".
 
 mod assumed;
+mod behind;
 mod builder;
 mod functions;
 pub mod mysql;
@@ -18,6 +19,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use wire::value::ValueType;
 
+use behind::Behind;
+pub(crate) use behind::Touched;
 pub use builder::{CatalogueBuilder, CatalogueError};
 pub use query::{QUERY, RESULTS};
 use routines::Routines;
@@ -94,7 +97,7 @@ pub struct Catalogue {
     built_in_functions: HashSet<Box<str>>,
     user_functions: HashSet<Box<str>>,
     calling_views: HashSet<u32>,
-    user_operators: HashSet<Box<str>>,
+    behind: Behind,
     /// Relation, column, and the expression that makes it.
     generated: Vec<(u32, i16, Box<str>)>,
     routines: Routines,
@@ -124,7 +127,7 @@ impl Catalogue {
             built_in_functions: HashSet::new(),
             user_functions: HashSet::new(),
             calling_views: HashSet::new(),
-            user_operators: HashSet::new(),
+            behind: Behind::default(),
             generated: Vec::new(),
             routines: Routines::default(),
             sights: Mutex::default(),
@@ -164,18 +167,6 @@ impl Catalogue {
         } else {
             FunctionKind::Unknown
         }
-    }
-
-    /// Whether an operator of this name is the users' own.
-    #[must_use]
-    pub fn is_user_operator(&self, name: &str) -> bool {
-        self.user_operators.contains(name)
-    }
-
-    /// Whether any operator is the users' own.
-    #[must_use]
-    pub fn has_user_operators(&self) -> bool {
-        !self.user_operators.is_empty()
     }
 
     /// Whether a view calls functions of the users, itself or by views that it reads.

@@ -16,9 +16,16 @@
 /// | 4 | inheritance: child, parent |
 /// | 5 | function: name, `b` if it came with the server or a harmless extension, else `u` |
 /// | 6 | view that calls a function of the users: OID |
-/// | 7 | operator of the users: name |
+/// | 7 | operator of the users: name, its function as a call |
 /// | 8 | routine of the users: name, language, definition; NULL where it is too long or not read |
 /// | 9 | generated column: relation, number, expression |
+/// | 10 | code behind a relation: relation, events, how it is written, text or NULL where too long, column or 0 |
+/// | 11 | code behind a type: name or nothing where no user's type is in it, text, whether it makes the values |
+/// | 12 | what holds values of a type: name of the relation, type or routine, name of the type, relation, column |
+/// | 13 | event trigger: its function as a call |
+///
+/// Events are letters: `i`, `u`, `d`, `t` for the changes of rows, `s` for any use, `x` for maintenance (ANALYZE,
+/// REINDEX …), `c` where it may wait for COMMIT.
 pub const QUERY: &str = r#"
 SELECT c.oid, n.nspname, c.relname, c.relkind
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
@@ -56,8 +63,10 @@ SELECT DISTINCT r.ev_class
   FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid OPERATOR(pg_catalog.=) d.objid
  WHERE d.classid OPERATOR(pg_catalog.=) '2618'::pg_catalog.oid AND d.refclassid OPERATOR(pg_catalog.=) '1255'::pg_catalog.oid
    AND d.refobjid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid;
-SELECT DISTINCT o.oprname
+SELECT DISTINCT o.oprname, pg_catalog.format('%I.%I()', n.nspname, p.proname)
   FROM pg_catalog.pg_operator o
+  JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) o.oprcode::pg_catalog.oid
+  JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
  WHERE o.oid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid
    AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e
             ON e.oid OPERATOR(pg_catalog.=) d.refobjid
@@ -75,6 +84,18 @@ WITH r AS MATERIALIZED (
      AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d
           WHERE d.classid OPERATOR(pg_catalog.=) '1255'::pg_catalog.oid AND d.objid OPERATOR(pg_catalog.=) p.oid
             AND d.refclassid OPERATOR(pg_catalog.=) '3079'::pg_catalog.oid
+            AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog."char")
+  UNION ALL
+  SELECT p.proname, 'expression'::pg_catalog.name,
+         (SELECT pg_catalog.string_agg(pg_catalog.format('%I.%I()', n.nspname, f.proname), ', '::pg_catalog.text)
+            FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) f.pronamespace
+           WHERE f.oid OPERATOR(pg_catalog.=) ANY (ARRAY[a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn,
+                 a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn]::pg_catalog.oid[]))
+    FROM pg_catalog.pg_aggregate a JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) a.aggfnoid::pg_catalog.oid
+   WHERE p.oid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid
+     AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d
+          WHERE d.classid OPERATOR(pg_catalog.=) '1255'::pg_catalog.oid AND d.objid OPERATOR(pg_catalog.=) p.oid
+            AND d.refclassid OPERATOR(pg_catalog.=) '3079'::pg_catalog.oid
             AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog."char"))
 SELECT r.proname, r.lanname,
        CASE WHEN pg_catalog.octet_length(r.definition) OPERATOR(pg_catalog.<=) '32768'::pg_catalog.int4
@@ -84,10 +105,111 @@ SELECT d.adrelid, d.adnum, pg_catalog.pg_get_expr(d.adbin, d.adrelid)
   FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) d.adrelid
    AND a.attnum OPERATOR(pg_catalog.=) d.adnum
  WHERE a.attgenerated OPERATOR(pg_catalog.<>) ''::pg_catalog."char" AND NOT a.attisdropped;
+WITH b (relation, events, how, code, number) AS MATERIALIZED (
+  SELECT t.tgrelid,
+         pg_catalog.concat(
+           CASE WHEN (t.tgtype OPERATOR(pg_catalog.&) '4'::pg_catalog.int2) OPERATOR(pg_catalog.<>) '0'::pg_catalog.int2 THEN 'i' END,
+           CASE WHEN (t.tgtype OPERATOR(pg_catalog.&) '16'::pg_catalog.int2) OPERATOR(pg_catalog.<>) '0'::pg_catalog.int2 THEN 'u' END,
+           CASE WHEN (t.tgtype OPERATOR(pg_catalog.&) '8'::pg_catalog.int2) OPERATOR(pg_catalog.<>) '0'::pg_catalog.int2 THEN 'd' END,
+           CASE WHEN (t.tgtype OPERATOR(pg_catalog.&) '32'::pg_catalog.int2) OPERATOR(pg_catalog.<>) '0'::pg_catalog.int2 THEN 't' END,
+           CASE WHEN t.tgdeferrable THEN 'c' END),
+         CASE WHEN (t.tgtype OPERATOR(pg_catalog.&) '66'::pg_catalog.int2) OPERATOR(pg_catalog.<>) '0'::pg_catalog.int2
+              THEN 'trigger' ELSE 'expression' END,
+         CASE WHEN t.tgqual IS NULL THEN pg_catalog.format('%I.%I()', n.nspname, p.proname)
+              ELSE pg_catalog.pg_get_triggerdef(t.oid) END,
+         '0'::pg_catalog.int2
+    FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid
+    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+   WHERE NOT t.tgisinternal
+  UNION ALL
+  SELECT r.ev_class,
+         CASE r.ev_type::pg_catalog.text WHEN '2' THEN 'u' WHEN '3' THEN 'i' WHEN '4' THEN 'd' ELSE 's' END,
+         'rule', pg_catalog.pg_get_ruledef(r.oid), '0'::pg_catalog.int2
+    FROM pg_catalog.pg_rewrite r
+   WHERE r.ev_class OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid
+     AND r.rulename OPERATOR(pg_catalog.<>) '_RETURN'::pg_catalog.name
+  UNION ALL
+  SELECT d.adrelid,
+         CASE WHEN a.attgenerated OPERATOR(pg_catalog.=) ''::pg_catalog."char" THEN 'iu'
+              WHEN a.attgenerated OPERATOR(pg_catalog.=) 'v'::pg_catalog."char" THEN 'siux' ELSE 'iux' END,
+         'expression', pg_catalog.pg_get_expr(d.adbin, d.adrelid), d.adnum
+    FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) d.adrelid
+     AND a.attnum OPERATOR(pg_catalog.=) d.adnum
+   WHERE NOT a.attisdropped
+  UNION ALL
+  SELECT k.conrelid, 'iux', 'expression', pg_catalog.pg_get_expr(k.conbin, k.conrelid), '0'::pg_catalog.int2
+    FROM pg_catalog.pg_constraint k
+   WHERE k.contype OPERATOR(pg_catalog.=) 'c'::pg_catalog."char"
+     AND k.conrelid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid
+  UNION ALL
+  SELECT i.indrelid, 'iux', 'expression',
+         pg_catalog.concat_ws(', ', pg_catalog.pg_get_expr(i.indexprs, i.indrelid), pg_catalog.pg_get_expr(i.indpred, i.indrelid)),
+         '0'::pg_catalog.int2
+    FROM pg_catalog.pg_index i
+   WHERE i.indrelid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
+  UNION ALL
+  SELECT y.polrelid, 'siud', 'expression',
+         pg_catalog.concat_ws(', ', pg_catalog.pg_get_expr(y.polqual, y.polrelid), pg_catalog.pg_get_expr(y.polwithcheck, y.polrelid)),
+         '0'::pg_catalog.int2
+    FROM pg_catalog.pg_policy y
+  UNION ALL
+  SELECT k.confrelid, 'd', 'statement',
+         CASE WHEN k.confdeltype OPERATOR(pg_catalog.=) 'c'::pg_catalog."char"
+              THEN pg_catalog.format('DELETE FROM %I.%I WHERE referring', n.nspname, c.relname)
+              ELSE pg_catalog.format('UPDATE %I.%I SET referring = NULL WHERE referring', n.nspname, c.relname) END,
+         '0'::pg_catalog.int2
+    FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) k.conrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+   WHERE k.contype OPERATOR(pg_catalog.=) 'f'::pg_catalog."char"
+     AND k.confdeltype OPERATOR(pg_catalog.=) ANY (ARRAY['c','n','d']::pg_catalog."char"[]))
+SELECT b.relation, b.events, b.how,
+       CASE WHEN pg_catalog.octet_length(b.code) OPERATOR(pg_catalog.<=) '32768'::pg_catalog.int4 THEN b.code END,
+       b.number
+  FROM b;
+SELECT t.typname, pg_catalog.pg_get_expr(k.conbin, '0'::pg_catalog.oid), 'f'
+  FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) k.contypid
+ WHERE k.contype OPERATOR(pg_catalog.=) 'c'::pg_catalog."char" AND t.oid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid
+UNION ALL
+SELECT CASE WHEN t.oid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid THEN t.typname END,
+       pg_catalog.format('%I.%I()', n.nspname, p.proname), 't'
+  FROM pg_catalog.pg_cast k
+  JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) k.castfunc
+  JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+  JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) k.casttarget OR t.oid OPERATOR(pg_catalog.=) k.castsource
+ WHERE p.oid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid
+   AND (t.oid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid
+     OR (k.castsource OPERATOR(pg_catalog.<) '16384'::pg_catalog.oid AND k.casttarget OPERATOR(pg_catalog.<) '16384'::pg_catalog.oid));
+WITH y (type, name) AS (
+  SELECT t.oid, CASE WHEN e.oid IS NULL THEN t.typname ELSE e.typname END
+    FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_type e
+      ON e.oid OPERATOR(pg_catalog.=) t.typelem AND t.typcategory OPERATOR(pg_catalog.=) 'A'::pg_catalog."char"
+   WHERE t.oid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid)
+SELECT c.relname, y.name, c.oid, a.attnum
+  FROM pg_catalog.pg_attribute a JOIN y ON y.type OPERATOR(pg_catalog.=) a.atttypid
+  JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid
+ WHERE a.attnum OPERATOR(pg_catalog.>) '0'::pg_catalog.int2 AND NOT a.attisdropped
+   AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r','v','m','f','p','c']::pg_catalog."char"[])
+UNION ALL
+SELECT t.typname, y.name, NULL, NULL
+  FROM pg_catalog.pg_type t JOIN y ON y.type OPERATOR(pg_catalog.=) t.typbasetype
+UNION ALL
+SELECT t.typname, y.name, NULL, NULL
+  FROM pg_catalog.pg_range g JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) g.rngtypid
+  JOIN y ON y.type OPERATOR(pg_catalog.=) g.rngsubtype
+UNION ALL
+SELECT p.proname, y.name, NULL, NULL
+  FROM pg_catalog.pg_proc p JOIN y ON y.type OPERATOR(pg_catalog.=) p.prorettype
+    OR y.type OPERATOR(pg_catalog.=) ANY (p.proargtypes::pg_catalog.oid[])
+    OR y.type OPERATOR(pg_catalog.=) ANY (p.proallargtypes)
+ WHERE p.oid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid;
+SELECT pg_catalog.format('%I.%I()', n.nspname, p.proname)
+  FROM pg_catalog.pg_event_trigger e JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) e.evtfoid
+  JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+ WHERE e.evtenabled OPERATOR(pg_catalog.<>) 'D'::pg_catalog."char";
 "#;
 
 /// Results of [`QUERY`].
-pub const RESULTS: usize = 10;
+pub const RESULTS: usize = 14;
 
 /// The result that holds the routines of the users.
 pub(super) const ROUTINES: usize = 8;

@@ -3,14 +3,11 @@
 //! Definitions come with the catalogue and are read when a statement calls them first. Routines are found by
 //! name alone: which of several of a name is called, only the server knows, so all of them count.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
 
-use super::{Catalogue, FunctionKind, Relation};
+use super::{Catalogue, FunctionKind, Relation, Touched};
 use crate::statement::routine::{self, Code};
-
-/// Most routines that one statement is followed into, with those that they call.
-const FOLLOWED: usize = 1000;
 
 /// A routine as the server describes it.
 #[derive(Debug)]
@@ -26,7 +23,7 @@ impl Routine {
         Self { language: language.into(), definition: definition.map(Box::from), code: OnceLock::new() }
     }
 
-    fn code(&self) -> &Code {
+    pub(super) fn code(&self) -> &Code {
         self.code.get_or_init(|| routine::read(&self.language, self.definition.as_deref()))
     }
 }
@@ -57,36 +54,8 @@ impl Catalogue {
         if self.function(name) == FunctionKind::BuiltIn {
             return false;
         }
-        let called = self.called(core::iter::once(name));
+        let called = self.run(core::iter::once(name), &Touched::default());
         called.is_open || called.codes.is_empty() || called.codes.iter().any(|code| code.changes_settings)
-    }
-
-    /// The code that runs when functions of these names are called, with what that code calls in turn.
-    #[must_use]
-    pub(crate) fn called<'n>(&self, names: impl Iterator<Item = &'n str>) -> Called<'_> {
-        let mut found = Called::default();
-        if self.routines.is_empty() {
-            return found;
-        }
-        let mut seen: HashSet<&str> = HashSet::new();
-        let known = |name: &str| self.routines.get_key_value(name);
-        let mut open: Vec<_> = names.filter_map(known).collect();
-        while let Some((name, routines)) = open.pop() {
-            if !seen.insert(name) {
-                continue;
-            }
-            for routine in routines {
-                let code = routine.code();
-                if found.codes.len() >= FOLLOWED {
-                    found.is_open = true;
-                    return found;
-                }
-                found.codes.push(code);
-                found.is_open |= code.unknown.is_some();
-                open.extend(code.calls.iter().filter_map(|name| known(name)));
-            }
-        }
-        found
     }
 
     /// Every relation that can be read through this one: what a view reads, what a partition or child is a

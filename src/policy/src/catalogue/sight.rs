@@ -3,6 +3,7 @@
 //! Masks are named by patterns and decided by origin: here every column of every relation gets its answer,
 //! with inheritance and views followed. What is not found is unknown.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{Catalogue, Relation, views};
@@ -71,6 +72,7 @@ impl Sight {
         generated(catalogue, &mut relations);
         inherit(catalogue, &mut relations);
         generated(catalogue, &mut relations);
+        handed_on(catalogue, &mut relations);
         Views { catalogue, rules, relations: &mut relations, done: HashSet::new() }.all();
         let mut sight = Self {
             highest: HashMap::new(),
@@ -218,6 +220,41 @@ fn generated(catalogue: &Catalogue, relations: &mut HashMap<u32, BTreeMap<i16, M
         };
         if let Some(rule) = masked {
             masks.entry(*number).or_insert((rule, Method::Redact));
+        }
+    }
+}
+
+/// A column into which code of the users puts what it reads from masked relations counts as masked.
+fn handed_on(catalogue: &Catalogue, relations: &mut HashMap<u32, BTreeMap<i16, Mask>>) {
+    let handed = catalogue.handed_on();
+    // What is handed on can be handed on again; each round adds a column, so there is an end.
+    let mut changed = !handed.is_empty();
+    while changed {
+        changed = false;
+        let rule_of = |relation: u32| relations.get(&relation)?.values().map(|mask| mask.0).min();
+        let reached = |name: &str| {
+            let named = catalogue.named(None, name);
+            let shown = named.flat_map(|relation| {
+                let behind = if relation.is_view() { catalogue.behind(relation.oid) } else { Vec::new() };
+                core::iter::once(relation).chain(behind)
+            });
+            shown.filter(|relation| !relation.is_system()).filter_map(|relation| rule_of(relation.oid)).min()
+        };
+        let mut found = Vec::new();
+        for handed in &handed {
+            let Some(rule) = handed.names.iter().filter_map(|name| reached(name)).min() else { continue };
+            let columns = handed.columns.clone().or_else(|| {
+                let relation = catalogue.relation(handed.relation)?;
+                Some(relation.columns.iter().map(|column| column.number).collect())
+            });
+            found.extend(columns.unwrap_or_default().into_iter().map(|number| (handed.relation, number, rule)));
+        }
+        for (relation, number, rule) in found {
+            let masks = relations.entry(relation).or_default();
+            if let Entry::Vacant(free) = masks.entry(number) {
+                free.insert((rule, Method::Redact));
+                changed = true;
+            }
         }
     }
 }

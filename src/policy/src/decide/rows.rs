@@ -176,11 +176,12 @@ impl Planner<'_> {
 
     /// The mask of a value without an origin.
     fn computed(&self, place: Place<'_>) -> Option<(RuleId, Method)> {
+        let mut hidden = false;
         if let (Some(output), Some(sight)) = (place.shown, self.sight) {
             match sight.mask_of_value(&output.flow, output.plain) {
                 ColumnMask::Masked(rule, method) => return Some((rule, method)),
                 ColumnMask::None => return None,
-                ColumnMask::UnknownRelation => {}
+                ColumnMask::UnknownRelation => hidden = output.flow.is_hidden(),
             }
         }
         let rule = match self.judgement.reach {
@@ -188,7 +189,7 @@ impl Planner<'_> {
             Reach::Yes(rule) => rule,
             Reach::Unknown => self.rules.computed_mask()?.0,
         };
-        let passes = self.part.is_some_and(|part| self.reveals_nothing(part, place.index, place.count));
+        let passes = !hidden && self.part.is_some_and(|part| self.reveals_nothing(part, place.index, place.count));
         if passes { None } else { Some((rule, Method::Redact)) }
     }
 

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use wire::guard::Denial;
 
+use super::behind;
 use super::carriers::{self, Carried};
 use super::kind::{self, Kind, KindSet};
 use super::reach::{self, Map};
+use super::routine::Code;
 use super::tokens::Tokens;
 use super::tree::{self, Facts, Name, RelationUse};
 use super::verdict::{self, Case};
@@ -31,6 +33,10 @@ use crate::sql::{Dialect, bridge};
 pub fn judge(rules: &UserRules, text: &[u8], context: &SqlContext, catalogue: Option<&Catalogue>) -> Judgement {
     if context.encoding == ClientEncoding::Unsafe {
         let reason = "its encoding lets characters hide quotes";
+        return judge_unread(rules, reason, text.len());
+    }
+    if context.encoding == ClientEncoding::InDoubt && !text.is_ascii() {
+        let reason = "a statement ahead of it may change the encoding";
         return judge_unread(rules, reason, text.len());
     }
     let standard_conforming_strings = context.standard_conforming_strings;
@@ -92,6 +98,7 @@ pub fn judge_unread(rules: &UserRules, reason: &'static str, bytes: usize) -> Ju
         follows_code: false,
         changes_catalogue: true,
         changes_settings: true,
+        changes_encoding: true,
         search_path_wanted: false,
         wants_columns: masks || rules.has_detectors(),
     }
@@ -116,6 +123,7 @@ pub fn judge_function_call(rules: &UserRules, function: u32) -> Judgement {
     }
     judgement.changes_catalogue = false;
     judgement.changes_settings = false;
+    judgement.changes_encoding = false;
     let large_objects = LARGE_OBJECT_CALLS.contains(&function);
     let classes = if large_objects { KindSet::of(Kind::LARGE_OBJECTS) } else { KindSet::EMPTY };
     for part in &mut judgement.parts {
@@ -181,6 +189,18 @@ struct Opened {
     follows_code: bool,
     comparisons: u32,
     row_limit: Option<RowLimit>,
+    /// What the code of the users that it runs can get at.
+    ran: Reach,
+    /// Whether code of the users runs behind it, seen or not.
+    runs_code: bool,
+    changes_settings: bool,
+    changes_encoding: bool,
+}
+
+/// The functions that a statement calls, and the code of the users that it runs.
+struct Followed<'c> {
+    called: Vec<Name>,
+    codes: Vec<&'c Code>,
 }
 
 impl Reader<'_, '_, '_> {
@@ -200,6 +220,7 @@ impl Reader<'_, '_, '_> {
             follows_code: false,
             changes_catalogue: false,
             changes_settings: false,
+            changes_encoding: false,
             search_path_wanted: false,
             wants_columns: false,
         };
@@ -212,12 +233,13 @@ impl Reader<'_, '_, '_> {
                 .then(|| SqlContext { settings_in_doubt: true, ..context.clone() });
             let context = doubted.as_ref().unwrap_or(context);
             let opened = Reader { context, ..*self }.open(range.clone());
-            judgement.changes_settings |= self.changes_settings(range, &opened.part);
+            judgement.changes_settings |= opened.changes_settings || self.changes_settings(range, &opened.part);
+            judgement.changes_encoding |= opened.changes_encoding;
             judgement.search_path_wanted |= !context.is_settled() && self.has_namesakes(&opened.part);
             judgement.quotes |= self.quotes(&opened);
             reported.extend(opened.reported);
             judgement.follows_code |= opened.follows_code;
-            judgement.runs_code |= self.runs_code(&opened.part);
+            judgement.runs_code |= opened.runs_code || self.runs_code(&opened.part);
             judgement.comparisons = judgement.comparisons.saturating_add(opened.comparisons);
             if let (Ruling::Allow, Some(refusal)) = (&judgement.ruling, opened.refusal) {
                 judgement.ruling = Ruling::Deny(refusal);
@@ -255,7 +277,9 @@ impl Reader<'_, '_, '_> {
         if let Some(facts) = facts.as_ref().filter(|_| executed) {
             carried.kinds = carried.kinds.union(facts.kinds);
         }
-        let called = self.follow(&mut carried, facts.as_ref(), read, range.clone());
+        let own = carried.kinds;
+        let Followed { called, codes } = self.follow(&mut carried, facts.as_ref(), read, range.clone());
+        let ran = self.ran(&codes, own, range.clone());
         let (mut reach, wanted) = self.reach(&carried, facts.as_ref(), read, range.clone());
         let hides = self.hides_settings(&carried, facts.as_ref(), read, &range);
         if hides {
@@ -268,6 +292,8 @@ impl Reader<'_, '_, '_> {
             tokens,
             range: range.clone(),
             carried: &carried,
+            own,
+            codes: &codes,
             statement: statement.as_ref(),
             facts: facts.as_ref(),
             lineage: lineage.as_ref(),
@@ -280,7 +306,15 @@ impl Reader<'_, '_, '_> {
         let kind_of = |name: &Name| self.catalogue.map_or(FunctionKind::BuiltIn, |known| known.function(&name.name));
         let unheard_of = read == Read::Tree
             && called.iter().any(|name| kind_of(name) == FunctionKind::Unknown && !reach::is_grammar(&name.name));
-        let follows_code = unheard_of || called.iter().any(|name| kind_of(name) == FunctionKind::User);
+        // What stands behind a relation may change like what a function does.
+        let of_users = |relation: &RelationUse| !relation.name.schema.as_deref().is_some_and(is_system_schema);
+        let touches = facts.as_ref().is_some_and(|facts| facts.relations.iter().any(of_users))
+            || own.meets(kind::write().union(kind::ddl()));
+        let follows_code = unheard_of || touches || called.iter().any(|name| kind_of(name) == FunctionKind::User);
+        let runs_code = codes.iter().any(|code| code.unknown.is_some() || !code.calls.is_empty());
+        let changes_settings = codes.iter().any(|code| code.changes_settings);
+        let unread = matches!(read, Read::Opaque(_)) || own.meets(KindSet::of(Kind::DO));
+        let changes_encoding = unread || codes.iter().any(|code| code.changes_encoding);
         let wanted = wanted || (unheard_of && self.map.rules.judges_statements());
         let comparisons = verdict::comparisons(&case);
         let row_limit = verdict::row_limit(&case);
@@ -308,7 +342,21 @@ impl Reader<'_, '_, '_> {
             copy: carried.copy,
             single_table: statement.as_ref().and_then(projection::single_table),
         };
-        Opened { part, reach, wanted, parameters, refusal, reported, follows_code, comparisons, row_limit }
+        Opened {
+            part,
+            reach,
+            wanted,
+            parameters,
+            refusal,
+            reported,
+            follows_code,
+            comparisons,
+            ran,
+            runs_code,
+            changes_settings,
+            changes_encoding,
+            row_limit,
+        }
     }
 
     /// Which stored columns flow where, once masked ones are in reach.
@@ -364,6 +412,9 @@ impl Reader<'_, '_, '_> {
     /// Whether an error of a statement may quote masked data. A query that computes nothing from it cannot,
     /// unless a view computes something on the way; a change of rows can, because constraints quote whole rows.
     fn quotes(&self, opened: &Opened) -> bool {
+        if opened.ran != Reach::No {
+            return true;
+        }
         let (Some(lineage), Some((catalogue, sight))) = (&opened.part.lineage, self.map.catalogue) else {
             return opened.reach != Reach::No;
         };
@@ -388,15 +439,14 @@ impl Reader<'_, '_, '_> {
         open.any(|relation| catalogue.named(None, &relation.name.name).nth(1).is_some())
     }
 
-    /// Adds the code of the users' functions that it calls, and the classes of all that it runs. Gives the
-    /// names of the functions.
+    /// Adds the code of the users that it calls or that runs behind it, and the classes of all that it runs.
     fn follow(
         &self,
         carried: &mut Carried,
         facts: Option<&Facts>,
         read: Read,
         range: core::ops::Range<usize>,
-    ) -> Vec<Name> {
+    ) -> Followed<'_> {
         let tokens = self.tokens;
         let is_user =
             |name: &str| self.catalogue.is_some_and(|catalogue| catalogue.function(name) == FunctionKind::User);
@@ -417,23 +467,44 @@ impl Reader<'_, '_, '_> {
                 matching::token_calls(Tokens::new(&lexed), all, &is_user, &mut called);
             }
         }
+        let mut codes = Vec::new();
         // Planning alone may call a function that says it is immutable, so EXPLAIN is no exception.
         if let Some(catalogue) = self.catalogue {
-            let codes = catalogue.called(called.iter().map(|name| &*name.name));
-            for code in &codes.codes {
+            let touched = behind::touched(tokens, range.clone(), carried, facts, read, catalogue);
+            let ran = catalogue.run(called.iter().map(|name| &*name.name), &touched);
+            for code in &ran.codes {
                 carried.kinds = carried.kinds.union(code.kinds);
                 carried.bodies.push(Arc::clone(&code.text));
                 called.extend(code.calls.iter().map(|name| Name { schema: None, name: name.clone() }));
             }
-            if codes.is_open {
+            if ran.is_open {
                 carried.kinds.insert(Kind::UNKNOWN_CODE);
             }
+            codes = ran.codes;
         }
         carried.kinds = carried.kinds.union(self.classes(carried, facts, read, range));
         if matches!(read, Read::Opaque(_)) {
             carried.kinds.insert(Kind::UNKNOWN_CODE);
         }
-        called
+        Followed { called, codes }
+    }
+
+    /// What code of the users can get at that runs in a statement of these kinds, or has waited for it.
+    fn ran(&self, codes: &[&Code], kinds: KindSet, range: core::ops::Range<usize>) -> Reach {
+        if !self.map.rules.has_column_masks() {
+            return Reach::No;
+        }
+        let reach = |codes: &[&Code]| codes.iter().fold(Reach::No, |all, code| stronger(all, self.code_reach(code)));
+        let waiting = self.catalogue.filter(|_| behind::ends_waiting(kinds, self.tokens, range));
+        let waited = waiting.map_or(Reach::No, |catalogue| {
+            let ran = catalogue.run_at_commit();
+            if ran.is_open { Reach::Unknown } else { reach(&ran.codes) }
+        });
+        stronger(reach(codes), waited)
+    }
+
+    fn code_reach(&self, code: &Code) -> Reach {
+        if code.unknown.is_some() { Reach::Unknown } else { self.body_reach(&code.text) }
     }
 
     fn classes(&self, carried: &Carried, facts: Option<&Facts>, read: Read, range: core::ops::Range<usize>) -> KindSet {
@@ -557,6 +628,11 @@ impl Reader<'_, '_, '_> {
         }
         parameters::masked(statement, &|name| sight.is_masked_column(name) || facts.row_names.contains(name))
     }
+}
+
+/// Whether a schema is the server's own.
+fn is_system_schema(name: &str) -> bool {
+    name == "pg_catalog" || name == "information_schema"
 }
 
 /// The stronger of two findings: Yes over Unknown over No; of two rules the first of the file.

@@ -50,11 +50,11 @@ pub(super) fn matches(case: &Case<'_, '_, '_>, deny: &Deny) -> bool {
         && (deny.columns_written.is_empty() || deny.columns_written.iter().any(|pattern| sets_column(case, pattern)))
 }
 
-/// The tree's relations, where it lists all of them.
+/// The tree's relations, where it lists all that the statement itself names. Code that it runs is another matter:
+/// [`Case::codes`].
 fn listed<'c>(case: &Case<'c, '_, '_>) -> Option<&'c Facts> {
     let leading = case.carried.leading.unwrap_or(Kind::UNKNOWN);
-    // What code in strings names is not in the tree.
-    let complete = case.read == Read::Tree && QUERIES.contains(&leading) && case.carried.bodies.is_empty();
+    let complete = case.read == Read::Tree && QUERIES.contains(&leading);
     case.facts.filter(|_| complete)
 }
 
@@ -85,17 +85,27 @@ fn relations(case: &Case<'_, '_, '_>, targets_only: bool, fits: &dyn Fn(Option<&
     };
     if let Some(facts) = listed(case) {
         let relations = facts.relations.iter().filter(|relation| relation.written || !targets_only);
-        return relations.into_iter().any(|relation| reaches(&relation.name));
+        let by_itself = relations.into_iter().any(|relation| reaches(&relation.name));
+        return by_itself || coded(case, targets_only, &|name| reaches(&name));
     }
     named(case, &|name| reaches(&name))
 }
 
+/// Whether `test` accepts some name in the code of the users that it runs; where only changes of rows count, in
+/// code that makes some.
+fn coded(case: &Case<'_, '_, '_>, changes_only: bool, test: &dyn Fn(Name) -> bool) -> bool {
+    let codes = case.codes.iter().filter(|code| !changes_only || code.kinds.meets(kind::write()));
+    codes.into_iter().any(|code| in_text(case, &code.text, test))
+}
+
+fn in_text(case: &Case<'_, '_, '_>, text: &str, test: &dyn Fn(Name) -> bool) -> bool {
+    let lexed = Lexed::new(text.as_bytes(), case.tokens.lexed.options());
+    lexed.map_or(true, |lexed| token_named(Tokens::new(&lexed), 0..lexed.tokens().len(), test))
+}
+
 /// Whether `test` accepts some name among the tokens of the statement or of code that it runs.
 fn named(case: &Case<'_, '_, '_>, test: &dyn Fn(Name) -> bool) -> bool {
-    let in_bodies = case.carried.bodies.iter().any(|body| {
-        let lexed = Lexed::new(body.as_bytes(), case.tokens.lexed.options());
-        lexed.map_or(true, |lexed| token_named(Tokens::new(&lexed), 0..lexed.tokens().len(), test))
-    });
+    let in_bodies = case.carried.bodies.iter().any(|body| in_text(case, body, test));
     in_bodies || token_named(case.tokens, case.range.clone(), test)
 }
 
@@ -160,7 +170,15 @@ fn reads_column(case: &Case<'_, '_, '_>, pattern: &ColumnPattern) -> bool {
         // A view may show it under another name.
         named(case, &|name| catalogue.named(name.schema.as_deref(), &name.name).any(|relation| relation.is_view()))
     });
-    renamed || mentions(case, column) || listed(case).is_none() || shows_all(case.tokens, case.range.clone(), case)
+    let in_code = case.codes.iter().any(|code| {
+        let names = code.mentions.names.iter().any(|name| pattern.may_reach(None, name));
+        names && code.mentions.operators.contains("*")
+    });
+    renamed
+        || mentions(case, column)
+        || listed(case).is_none()
+        || in_code
+        || shows_all(case.tokens, case.range.clone(), case)
 }
 
 fn mentions(case: &Case<'_, '_, '_>, column: &str) -> bool {
@@ -210,7 +228,15 @@ fn sets_column(case: &Case<'_, '_, '_>, pattern: &ColumnPattern) -> bool {
         return false;
     }
     let Some(column) = pattern.column() else { return true };
-    let alone = case.carried.kinds.iter().filter(|kind| KindSet::of(*kind).within(kind::write())).count() == 1;
+    let in_code = case.codes.iter().any(|code| {
+        code.kinds.meets(kind::write())
+            && in_text(case, &code.text, &|name| pattern.may_reach(name.schema.as_deref(), &name.name))
+            && (code.mentions.names.contains(column) || !code.kinds.within(named_only()))
+    });
+    if in_code {
+        return true;
+    }
+    let alone = case.own.iter().filter(|kind| KindSet::of(*kind).within(kind::write())).count() == 1;
     let is = |name: &ObjectName| Name::of(name).is_none_or(|name| *name.name == *column);
     match (listed(case).and(case.statement), alone) {
         (Some(Statement::Insert(insert)), true) if insert.on.is_none() => {
@@ -224,7 +250,7 @@ fn sets_column(case: &Case<'_, '_, '_>, pattern: &ColumnPattern) -> bool {
         }
         (Some(Statement::Delete(_)), true) => false,
         // Changes inside others, COPY, code: an INSERT without names sets all columns.
-        _ => mentions(case, column) || !case.carried.kinds.within(named_only()),
+        _ => mentions(case, column) || !case.own.within(named_only()),
     }
 }
 

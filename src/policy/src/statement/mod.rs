@@ -5,9 +5,10 @@
 //! touch; `reach` says whether that can be masked data; `verdict` goes through the rules. What one
 //! step cannot read is an outcome of its own (`unparsed`), never a guess.
 //!
-//! What is known to be out of sight: triggers, column defaults, casts and check constraints that call
-//! functions of the users; rules on tables.
+//! Code of the users that runs behind a statement (triggers, defaults, casts, rules on tables …) is found by
+//! [`behind`] and counts as called.
 
+pub(crate) mod behind;
 mod carriers;
 mod classes;
 pub mod copy;
@@ -102,6 +103,9 @@ impl SqlContext {
 pub enum ClientEncoding {
     /// Every ASCII byte is that character, others may be anything: `LATIN1`, `EUC_JP`, `SQL_ASCII` …
     AsciiSafe,
+    /// It may be any by the time the text arrives, since a statement on its way may change it: only texts of
+    /// ASCII alone, which mean the same in every encoding, are read.
+    InDoubt,
     /// An ASCII byte may be the second half of a character, so tokens cannot be told: `SJIS`, `BIG5`, `GBK`,
     /// `UHC`, `GB18030`, `JOHAB`, `SHIFT_JIS_2004`.
     Unsafe,
@@ -129,6 +133,11 @@ impl ClientEncoding {
             _ => Self::Unsafe,
         }
     }
+}
+
+/// Whether the grammar writes something like a call of this name that is no function of the catalogue.
+pub(crate) fn is_grammar(name: &str) -> bool {
+    reach::is_grammar(name)
 }
 
 /// Whether a built-in function shows data that is not in its arguments.
@@ -272,6 +281,8 @@ pub struct Judgement {
     pub changes_catalogue: bool,
     /// Whether the role or the search path may be another one once it ran.
     pub changes_settings: bool,
+    /// Whether the encoding of the client may be another one once it ran, by code that is not in its text.
+    pub changes_encoding: bool,
     /// Whether the judgement could be more exact if the search path were known: a name without a schema is
     /// that of several relations. Ask the server by [`settings::QUERY`], then judge again.
     pub search_path_wanted: bool,

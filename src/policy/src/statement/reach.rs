@@ -13,7 +13,6 @@ use super::tokens::Tokens;
 use super::tree::Facts;
 use crate::catalogue::{Catalogue, FunctionKind, Sight};
 use crate::snapshot::UserRules;
-use crate::sql::lexer::Kind;
 
 /// The answer, and whether a newer catalogue could change it.
 #[derive(Clone, Copy, Debug)]
@@ -50,25 +49,17 @@ impl Map<'_> {
 pub(super) fn by_tokens(map: Map<'_>, tokens: Tokens<'_, '_>, range: Range<usize>) -> Reach {
     let mut found = Reach::No;
     for at in range.clone() {
-        match tokens.kind(at) {
-            Some(Kind::Word | Kind::Quoted | Kind::UnicodeQuoted) => {
-                let Some(name) = tokens.lexed.name(at) else { return Reach::Unknown };
-                if let Some(rule) = map.reached(&name) {
-                    return Reach::Yes(rule);
-                }
-                let called = tokens.is_sign(at + 1, "(") || (at > range.start && tokens.is_sign(at - 1, "."));
-                if called && function_hides(map, &name) {
-                    found = Reach::Unknown;
-                }
-            }
-            Some(Kind::Sign) => {
-                let raw = tokens.lexed.tokens().get(at).map(|token| tokens.lexed.raw(token)).unwrap_or_default();
-                let operator = core::str::from_utf8(raw).unwrap_or_default();
-                if map.catalogue.is_some_and(|(catalogue, _)| catalogue.is_user_operator(operator)) {
-                    found = Reach::Unknown;
-                }
-            }
-            _ => {}
+        // The function behind an operator of the users counts as code that runs.
+        if !tokens.is_name(at) {
+            continue;
+        }
+        let Some(name) = tokens.lexed.name(at) else { return Reach::Unknown };
+        if let Some(rule) = map.reached(&name) {
+            return Reach::Yes(rule);
+        }
+        let called = tokens.is_sign(at + 1, "(") || (at > range.start && tokens.is_sign(at - 1, "."));
+        if called && function_hides(map, &name) {
+            found = Reach::Unknown;
         }
     }
     found

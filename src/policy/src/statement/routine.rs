@@ -7,6 +7,7 @@
 use core::ops::Range;
 use std::sync::Arc;
 
+use super::behind::Mentions;
 use super::carriers;
 use super::kind::{Kind, KindSet};
 use super::matching;
@@ -26,18 +27,39 @@ pub(crate) struct Code {
     pub(crate) calls: Box<[Box<str>]>,
     /// Whether the role or search path may be another one when it returns.
     pub(crate) changes_settings: bool,
+    /// Whether the encoding of the client may be another one when it returns.
+    pub(crate) changes_encoding: bool,
+    /// What it mentions.
+    pub(crate) mentions: Mentions,
+    /// Columns of NEW that it assigns, as a trigger.
+    pub(crate) assigns: Box<[Box<str>]>,
+    /// Whether it gives another row than the one it got, as a trigger.
+    pub(crate) assigns_row: bool,
 }
 
 impl Code {
     fn unknown(reason: &'static str) -> Self {
         let kinds = KindSet::of(Kind::UNKNOWN_CODE);
-        Self { kinds, unknown: Some(reason), text: "".into(), calls: Box::default(), changes_settings: true }
+        Self {
+            kinds,
+            unknown: Some(reason),
+            text: "".into(),
+            calls: Box::default(),
+            changes_settings: true,
+            changes_encoding: true,
+            mentions: Mentions::default(),
+            assigns: Box::default(),
+            assigns_row: false,
+        }
     }
 }
 
 /// Reads a routine. `definition` is `None` where its language has none that could be read.
 pub(crate) fn read(language: &str, definition: Option<&str>) -> Code {
     let Some(definition) = definition else { return Code::unknown("it calls code in a language that is not read") };
+    if ["expression", "rule", "statement"].contains(&language) {
+        return body(language, definition);
+    }
     // The server writes definitions with plain strings as its own settings have them; bodies are dollar-quoted.
     let Ok(lexed) = Lexed::new(definition.as_bytes(), LexOptions::default()) else {
         return Code::unknown("it calls code that is not lexed");
@@ -76,7 +98,7 @@ fn body(language: &str, text: &str) -> Code {
     let all = 0..lexed.tokens().len();
     let (mut kinds, mut unknown) = (KindSet::EMPTY, None);
     match language {
-        "sql" => {
+        "sql" | "statement" => {
             for statement in tokens.statements() {
                 let carried = carriers::open(tokens, statement);
                 kinds = kinds.union(carried.kinds.without(KindSet::of(Kind::UNKNOWN)));
@@ -89,6 +111,15 @@ fn body(language: &str, text: &str) -> Code {
                 unknown = Some("it calls code that builds statements from strings");
                 // What it builds them from says something, though not all.
                 kinds = kinds.union(carriers::code_keywords(text, lexed.options(), 4).0);
+            }
+        }
+        // A default, check or call that the catalogue has: it can only read.
+        "expression" => {}
+        "rule" => {
+            for action in rule_actions(tokens, all.clone()) {
+                let carried = carriers::open(tokens, action);
+                kinds = kinds.union(carried.kinds);
+                unknown = unknown.or(carried.opaque);
             }
         }
         _ => return Code::unknown("it calls code in a language that is not read"),
@@ -104,7 +135,102 @@ fn body(language: &str, text: &str) -> Code {
         || sets.into_iter().any(|kind| kinds.meets(KindSet::of(kind)))
         || calls.iter().any(|name| &*name.name == "set_config");
     let calls = calls.into_iter().map(|name| name.name).collect();
-    Code { kinds, unknown, text: text.into(), calls, changes_settings }
+    let names_encoding = |at: usize| {
+        let value = lexed.string(at).or_else(|| lexed.name(at));
+        value.is_some_and(|value| value.eq_ignore_ascii_case("client_encoding") || value.eq_ignore_ascii_case("names"))
+    };
+    let plain = |at: usize| !tokens.is_word(at, "set_config") || tokens.kind(at + 2) == Some(TokenKind::Text);
+    let changes_encoding =
+        unknown.is_some() || (changes_settings && (all.clone().any(names_encoding) || !all.clone().all(plain)));
+    let mentions = Mentions::of(tokens, all.clone());
+    let (assigns, assigns_row) = if language == "plpgsql" { assigned(tokens, all) } else { Default::default() };
+    let (text, assigns) = (text.into(), assigns.into());
+    Code { kinds, unknown, text, calls, changes_settings, changes_encoding, mentions, assigns, assigns_row }
+}
+
+/// The statements that `CREATE RULE … DO` runs, also where it is written with parentheses.
+pub(super) fn rule_actions(tokens: Tokens<'_, '_>, range: Range<usize>) -> Vec<Range<usize>> {
+    let Some(event) = tokens.find_word(range.clone(), "to") else { return Vec::new() };
+    let Some(at) = tokens.find_word(event..range.end, "do") else { return Vec::new() };
+    let mut at = at + 1;
+    if tokens.is_word(at, "also") || tokens.is_word(at, "instead") {
+        at += 1;
+    }
+    if tokens.is_word(at, "nothing") {
+        return Vec::new();
+    }
+    let mut end = range.end;
+    if tokens.is_sign(at, "(")
+        && let Some(close) = tokens.closing(at, range.end)
+        && (close + 1 >= range.end || tokens.is_sign(close + 1, ";"))
+    {
+        (at, end) = (at + 1, close);
+    }
+    let (mut found, mut start, mut depth) = (Vec::new(), at, 0_usize);
+    for at in at..=end {
+        if tokens.is_sign(at, "(") {
+            depth += 1;
+        } else if tokens.is_sign(at, ")") && at < end {
+            depth = depth.saturating_sub(1);
+        }
+        if at == end || (depth == 0 && tokens.is_sign(at, ";")) {
+            if start < at {
+                found.push(start..at);
+            }
+            start = at + 1;
+        }
+    }
+    found
+}
+
+/// What a trigger function makes of the row that it got: columns of NEW that it assigns, and whether it may
+/// give another row.
+fn assigned(tokens: Tokens<'_, '_>, range: Range<usize>) -> (Vec<Box<str>>, bool) {
+    let (mut columns, mut row): (Vec<Box<str>>, bool) = (Vec::new(), false);
+    let begins = |at: usize| {
+        let before = at.checked_sub(1).filter(|before| *before >= range.start);
+        before.is_none_or(|before| {
+            tokens.is_sign(before, ";")
+                || tokens.is_sign(before, ">>")
+                || ["begin", "then", "else", "loop"].iter().any(|word| tokens.is_word(before, word))
+        })
+    };
+    let mut assign = |at: usize| match tokens.lexed.name(at + 2).filter(|_| tokens.is_sign(at + 1, ".")) {
+        Some(name) => columns.push(name.into()),
+        None => row = true,
+    };
+    for at in range.clone() {
+        let behind = if tokens.is_sign(at + 1, ".") { at + 3 } else { at + 1 };
+        if tokens.is_word(at, "new")
+            && begins(at)
+            && [":=", "=", ".", "["].iter().any(|sign| tokens.is_sign(behind, sign))
+        {
+            assign(at);
+        }
+        if tokens.is_word(at, "into") {
+            let mut target = if tokens.is_word(at + 1, "strict") { at + 2 } else { at + 1 };
+            while tokens.is_name(target) {
+                if tokens.is_word(target, "new") {
+                    assign(target);
+                }
+                while tokens.is_sign(target + 1, ".") {
+                    target += 2;
+                }
+                if !tokens.is_sign(target + 1, ",") {
+                    break;
+                }
+                target += 2;
+            }
+        }
+        // `RETURN x` where x is neither the row that came nor none.
+        if tokens.is_word(at, "return") && begins(at) {
+            let given = ["new", "old", "null"].iter().any(|word| tokens.is_word(at + 1, word));
+            if !(tokens.is_sign(at + 1, ";") || (given && tokens.is_sign(at + 2, ";"))) {
+                assign(at);
+            }
+        }
+    }
+    (columns, row)
 }
 
 /// Whether PL/pgSQL code runs statements that it builds: `EXECUTE`, but not `GRANT EXECUTE` or a trigger's.

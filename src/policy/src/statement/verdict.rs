@@ -11,6 +11,7 @@ use super::kind::{self, Kind, KindSet};
 use super::lineage::functions::is_sink;
 use super::lineage::{Flow, Lineage, Place, Write};
 use super::reach::{self, Map};
+use super::routine::{self, Code};
 use super::tokens::Tokens;
 use super::tree::{Facts, Name};
 use super::{Reach, Read, Refusal, RowLimit, matching, opaque, predicates};
@@ -27,6 +28,10 @@ pub(super) struct Case<'c, 'l, 'a> {
     pub(super) tokens: Tokens<'l, 'a>,
     pub(super) range: Range<usize>,
     pub(super) carried: &'c Carried,
+    /// Its kinds without those of the code that it runs.
+    pub(super) own: KindSet,
+    /// The code of the users that it runs.
+    pub(super) codes: &'c [&'c Code],
     pub(super) statement: Option<&'c Statement>,
     pub(super) facts: Option<&'c Facts>,
     /// Which stored columns flow where; `None` where only tokens and names tell.
@@ -140,7 +145,15 @@ pub(super) fn missing_where(case: &Case<'_, '_, '_>) -> bool {
             lexed.is_ok_and(|lexed| open_change(Tokens::new(&lexed), 0..lexed.tokens().len()))
         })
     };
-    by_tree.unwrap_or_else(|| open_change(case.tokens, case.range.clone())) || in_bodies()
+    let in_rule = || {
+        // What CREATE RULE makes run; a WHERE in front of it is a condition of the rule.
+        let actions = match case.carried.leading {
+            Some(Kind::CREATE_RULE) => routine::rule_actions(case.tokens, case.range.clone()),
+            _ => Vec::new(),
+        };
+        actions.into_iter().any(|action| open_change(case.tokens, action))
+    };
+    by_tree.unwrap_or_else(|| open_change(case.tokens, case.range.clone())) || in_bodies() || in_rule()
 }
 
 /// Whether an UPDATE or DELETE among tokens is not followed by a WHERE on its level.
@@ -160,7 +173,9 @@ fn open_change(tokens: Tokens<'_, '_>, range: Range<usize>) -> bool {
             } else if depth == 0 && tokens.is_sign(level, ";") {
                 break;
             } else if depth == 0 && tokens.is_word(level, "where") {
-                return false;
+                let holds_always = tokens.is_word(level + 1, "true")
+                    && (level + 2 >= range.end || [";", ")"].iter().any(|sign| tokens.is_sign(level + 2, sign)));
+                return holds_always && !clause;
             }
             level += 1;
         }
@@ -232,12 +247,33 @@ fn masked(case: &Case<'_, '_, '_>) -> Option<Refusal> {
         ));
     }
     let broken = match followed(case) {
+        _ if has_index(case) => indexed(case),
         Some(followed) => compared(case, &followed).err(),
         None => predicates::broken(case.map, case.tokens, case.range.clone(), case.facts?),
     }?;
     let what = "it compares or computes with a masked column";
     let hint = "name the masked column only in the list of columns to show";
     Some(protects(broken, rules.rule_name(broken), "predicate on masked data", what, hint))
+}
+
+fn has_index(case: &Case<'_, '_, '_>) -> bool {
+    case.carried.leading == Some(Kind::CREATE_INDEX)
+}
+
+/// The rule that an index breaks: its predicate and its expressions compare and compute for every row.
+fn indexed(case: &Case<'_, '_, '_>) -> Option<RuleId> {
+    let (_, sight) = case.map.catalogue.filter(|_| case.map.rules.denies_predicates())?;
+    let (mut depth, mut behind_where) = (0_usize, false);
+    case.range.clone().find_map(|at| {
+        if case.tokens.is_sign(at, "(") {
+            depth += 1;
+        } else if case.tokens.is_sign(at, ")") {
+            depth = depth.saturating_sub(1);
+        }
+        behind_where |= case.tokens.is_word(at, "where");
+        let name = case.tokens.lexed.name(at).filter(|_| behind_where || depth > 1)?;
+        sight.denied_column(&name)
+    })
 }
 
 /// How many constants it compares with columns that allow so many in an hour.
@@ -310,12 +346,20 @@ fn copies(case: &Case<'_, '_, '_>) -> bool {
         || has(Kind::MERGE);
     let changes_masked = matches!(case.reach, Reach::Yes(_))
         && [Kind::ALTER_TABLE, Kind::ALTER_VIEW, Kind::ALTER_OTHER].into_iter().any(has);
+    // Statistics keep what they are made of.
+    let masked = |at: usize| {
+        let name = case.tokens.lexed.name(at);
+        name.is_some_and(|name| case.map.catalogue.is_none_or(|(_, sight)| sight.is_masked_column(&name)))
+    };
+    let keeps = case.carried.leading == Some(Kind::CREATE_OTHER)
+        && case.tokens.is_word(case.range.start + 1, "statistics")
+        && case.range.clone().any(masked);
     let server_side = case.carried.copy.as_ref().is_some_and(|copy| !copy.to_server && copy.end != End::Client);
     let sinks = case
         .range
         .clone()
         .any(|at| case.tokens.is_sign(at + 1, "(") && case.tokens.lexed.name(at).is_some_and(|name| is_sink(&name)));
-    if defines || changes_masked || server_side || sinks {
+    if defines || changes_masked || keeps || server_side || sinks {
         return true;
     }
     if !has(Kind::INSERT) && !has(Kind::UPDATE) {

@@ -1,8 +1,8 @@
 //! Expressions.
 
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, DataType, Expr, Ident, JsonPathElem, ObjectName, ObjectNamePart, Query, Subscript,
-    UnaryOperator,
+    AccessExpr, ArrayElemTypeDef, BinaryOperator, DataType, Expr, Ident, JsonPathElem, ObjectName, ObjectNamePart,
+    Query, Subscript, UnaryOperator,
 };
 
 use super::flow::{Flow, Value, all};
@@ -298,30 +298,29 @@ impl<'a> Resolver<'a> {
         if !self.names.has_user_operators() {
             return;
         }
-        let by_users = match op {
-            BinaryOperator::Custom(name) => self.names.is_user_operator(name),
+        match op {
+            BinaryOperator::Custom(name) => self.names.operator(name, flow),
             // `OPERATOR(schema.+)`
-            BinaryOperator::PGCustomBinaryOperator(parts) => {
-                parts.last().is_none_or(|name| self.names.is_user_operator(name))
-            }
-            BinaryOperator::NotEq => ["<>", "!="].iter().any(|name| self.names.is_user_operator(name)),
-            other => self.names.is_user_operator(&other.to_string()),
-        };
-        if by_users {
-            flow.hide();
+            BinaryOperator::PGCustomBinaryOperator(parts) => match parts.last() {
+                Some(name) => self.names.operator(name, flow),
+                None => flow.hide(),
+            },
+            BinaryOperator::NotEq => self.names.operator("<>", flow),
+            other => self.names.operator(&other.to_string(), flow),
         }
     }
 
     fn unary(&mut self, op: UnaryOperator, expr: &'a Expr, scope: &Scope<'_, 'a>) -> Value {
         let mut flow = self.expr(expr, scope).flow;
-        if self.names.has_user_operators() && self.names.is_user_operator(&op.to_string()) {
-            flow.hide();
+        if self.names.has_user_operators() {
+            self.names.operator(&op.to_string(), &mut flow);
         }
         self.computed(flow)
     }
 
     fn cast(&mut self, expr: &'a Expr, data_type: &DataType, scope: &Scope<'_, 'a>) -> Value {
-        let flow = self.expr(expr, scope).flow;
+        let mut flow = self.expr(expr, scope).flow;
+        self.names.cast(type_name(data_type), &mut flow);
         if is_text(data_type) { Value::computed(flow) } else { self.computed(flow) }
     }
 
@@ -357,6 +356,19 @@ fn is_constant(expr: &Expr) -> bool {
         | Expr::Cast { expr: inner, .. }
         | Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr: inner } => is_constant(inner),
         _ => false,
+    }
+}
+
+/// The name of a type that is not one of the grammar's own; of an array, that of its elements.
+fn type_name(data_type: &DataType) -> Option<&str> {
+    match data_type {
+        DataType::Custom(name, _) => name.0.last().and_then(|part| part.as_ident()).map(|ident| ident.value.as_str()),
+        DataType::Array(
+            ArrayElemTypeDef::AngleBracket(inner)
+            | ArrayElemTypeDef::Parenthesis(inner)
+            | ArrayElemTypeDef::SquareBracket(inner, _),
+        ) => type_name(inner),
+        _ => None,
     }
 }
 

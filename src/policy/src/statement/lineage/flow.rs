@@ -99,6 +99,12 @@ impl Flow {
         self.unknown |= UNREAD;
     }
 
+    /// Whether code of the users computes it, out of sight.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        self.unknown & CODE != 0
+    }
+
     /// Code out of sight computes it, and may tell of anything.
     pub(super) fn hide(&mut self) {
         self.unknown |= CODE;

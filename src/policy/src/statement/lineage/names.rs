@@ -2,8 +2,12 @@
 //!
 //! The one place where lineage asks a catalogue, so that what is peculiar to a server stays behind it.
 
-use super::flow::{Flow, Value};
-use crate::catalogue::{Catalogue, FunctionKind, Relation};
+use std::collections::BTreeSet;
+
+use super::flow::{Flow, Origin, Value};
+use crate::catalogue::{Catalogue, FunctionKind, Relation, Touched};
+use crate::statement::behind::Mentions;
+use crate::statement::routine::Code;
 use crate::statement::tree::Name;
 use crate::statement::{opaque, reach};
 
@@ -49,8 +53,42 @@ impl<'c> Lookup<'c> {
         };
         if !built_in || opaque::is_opaque(&name.name) {
             flow.hide();
+            let called = self.catalogue.run(core::iter::once(&*name.name), &Touched::default());
+            self.tells(&called.codes, &mut flow);
         }
         Value::computed(flow)
+    }
+
+    /// What the code behind an operator adds to what its sides tell.
+    pub(super) fn operator(&self, name: &str, flow: &mut Flow) {
+        if !self.catalogue.is_user_operator(name) {
+            return;
+        }
+        flow.hide();
+        let mentions = Mentions { operators: BTreeSet::from([name.into()]), ..Mentions::default() };
+        let called = self.catalogue.run(core::iter::empty(), &Touched { mentions, ..Touched::default() });
+        self.tells(&called.codes, flow);
+    }
+
+    /// What the code behind a type adds to what a value tells that is made one of it.
+    pub(super) fn cast(&self, type_name: Option<&str>, flow: &mut Flow) {
+        if !self.catalogue.has_type_code() {
+            return;
+        }
+        let names = type_name.into_iter().map(Box::from).collect();
+        let mentions = Mentions { names, ..Mentions::default() };
+        let called = self.catalogue.run(core::iter::empty(), &Touched { mentions, ..Touched::default() });
+        if called.is_open || called.codes.iter().any(|code| self.catalogue.shows_more(code)) {
+            flow.hide();
+        }
+        self.tells(&called.codes, flow);
+    }
+
+    /// A value that code of the users computes may tell of every relation that the code names.
+    fn tells(&self, codes: &[&Code], flow: &mut Flow) {
+        for relation in codes.iter().flat_map(|code| self.catalogue.mentioned(code)) {
+            flow.insert(Origin { relation, column: 0 });
+        }
     }
 
     /// Whether a function of this name may show more than its arguments tell.
