@@ -50,6 +50,7 @@ fn statement<'a>(
         parameters_total: parameters.len(),
         masks,
         oversized_cells: 0,
+        local_file: None,
         rows: 1,
         bytes_in: 52,
         bytes_out: 91,

@@ -1,4 +1,5 @@
-//! Our own queries for the catalogue, run between two commands of the client, who never sees them.
+//! Our own queries, run between two commands of the client, who never sees them: for the catalogue, and for the
+//! settings of a session that was reset.
 //!
 //! One COM_QUERY for each statement, one after the other: several in one text would need a capability that
 //! the client's leg may not have. Everything that answers is swallowed, rows go to the guard, and the
@@ -35,6 +36,8 @@ pub(crate) struct CatalogueLoad {
     /// Bytes of rows so far.
     bytes: usize,
     failed: bool,
+    /// They are about settings.
+    settings: bool,
 }
 
 /// What the answer to one query is in the middle of.
@@ -46,11 +49,29 @@ enum Stage {
 }
 
 impl<G: Guard> Session<G> {
-    /// Sends the first query.
+    /// Sends the first query for the catalogue.
     pub(crate) fn start_catalogue(&mut self, guard: &mut G, out: &mut Output) -> Result<(), Fault> {
-        let queries = guard.catalogue_queries().into();
+        let queries = guard.catalogue_queries();
+        self.start_queries(queries, false, guard, out)
+    }
+
+    /// Sends the first query for the settings, where there is one.
+    pub(crate) fn start_settings(&mut self, guard: &mut G, out: &mut Output) -> Result<(), Fault> {
+        let queries = guard.settings_queries();
+        self.gate = Gate::Open;
+        if queries.is_empty() { Ok(()) } else { self.start_queries(queries, true, guard, out) }
+    }
+
+    fn start_queries(
+        &mut self,
+        queries: Vec<String>,
+        settings: bool,
+        guard: &mut G,
+        out: &mut Output,
+    ) -> Result<(), Fault> {
         self.pipeline.push(Entry::Catalogue)?;
-        let load = CatalogueLoad { queries, result: 0, stage: Stage::Start, bytes: 0, failed: false };
+        let (result, stage) = (0, Stage::Start);
+        let load = CatalogueLoad { queries: queries.into(), result, stage, bytes: 0, failed: false, settings };
         self.gate = Gate::Loading(load);
         self.next_query(guard, out);
         Ok(())
@@ -83,11 +104,14 @@ impl<G: Guard> Session<G> {
             });
             return;
         }
-        let succeeded = !load.failed;
-        self.gate = Gate::Tried;
+        let (succeeded, settings) = (!load.failed, load.settings);
+        // What waits was not judged before: the settings were in the way of that.
+        self.gate = if settings { Gate::Open } else { Gate::Tried };
         self.pipeline.pop();
         self.server.next_command();
-        guard.catalogue_done(succeeded);
+        if !settings {
+            guard.catalogue_done(succeeded);
+        }
     }
 
     /// Takes up one whole reply.
@@ -146,7 +170,10 @@ impl<G: Guard> Session<G> {
                 load.failed |= load.bytes > limits::CATALOGUE_BYTES;
                 if !load.failed {
                     let cells = cells(payload, *columns).ok_or_else(|| malformed_by_server("row"))?;
-                    guard.catalogue_row(load.result, &cells);
+                    match load.settings {
+                        true => guard.settings_row(load.result, &cells),
+                        false => guard.catalogue_row(load.result, &cells),
+                    }
                 }
             }
             Stage::ColumnsEnd { .. } => return Err(out_of_turn()),

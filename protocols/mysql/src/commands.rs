@@ -164,7 +164,7 @@ impl<G: Guard> Session<G> {
             }
             command::STATISTICS => self.quiet(part, Reply::Text, Effect::None, out),
             command::PING | command::DEBUG | command::SET_OPTION => self.quiet(part, Reply::Ok, Effect::None, out),
-            command::RESET_CONNECTION => self.quiet(part, Reply::Ok, Effect::ResetConnection, out),
+            command::RESET_CONNECTION => self.reset_connection(part, out),
             command::CHANGE_USER => self.change_user(part, guard, out),
             command::STMT_CLOSE => Ok(self.close(part, out)),
             command::STMT_RESET => self.reset(part, out),
@@ -352,6 +352,16 @@ impl<G: Guard> Session<G> {
         };
         let statement = prepared.statement.borrow().clone();
         self.run(part, (statement, false), Vec::new(), Reply::Rows, Some((prepared, true)), guard, out)
+    }
+
+    /// What is sent behind it is read under the settings that it leaves, and so waits for its answer.
+    fn reset_connection(&mut self, part: &Part<'_>, out: &mut Output) -> Result<Step, Fault> {
+        if !self.pipeline.is_empty() {
+            self.gate = Gate::Drain;
+            return Ok(Step::Blocked);
+        }
+        self.gate = Gate::Resetting;
+        self.quiet(part, Reply::Ok, Effect::ResetConnection, out)
     }
 
     fn change_user(&mut self, part: &Part<'_>, guard: &mut G, out: &mut Output) -> Result<Step, Fault> {

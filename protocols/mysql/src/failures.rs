@@ -14,7 +14,7 @@ use crate::pipeline::Entry;
 use crate::reply::ErrPacket;
 use crate::scrub;
 use crate::server::{Message, malformed_by_server};
-use crate::session::{Output, Session};
+use crate::session::{Gate, Output, Session};
 
 /// Errors after which the server closes the connection: shutdown, KILL, timeouts.
 const LAST_WORDS: [u16; 9] = [1053, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 4031];
@@ -60,6 +60,9 @@ impl<G: Guard> Session<G> {
 
     /// What an error does to the command at the front.
     fn fail(&mut self, outcome: &Outcome<'_>, guard: &mut G) {
+        if matches!(self.gate, Gate::Resetting) {
+            self.gate = Gate::Open;
+        }
         match self.pipeline.front() {
             None => return,
             Some(Entry::Prepare { prepared, bytes }) => {

@@ -52,8 +52,7 @@ impl<G: Guard> Session<G> {
             }
             Some(Entry::Quiet(..)) if matches!(first, header::OK | header::EOF) => {
                 self.end(&message, guard, out)?;
-                self.effect(guard);
-                Ok(())
+                self.effect(guard, out)
             }
             Some(Entry::Run(run)) => {
                 let reply = run.reply;
@@ -208,19 +207,23 @@ impl<G: Guard> Session<G> {
         }
     }
 
-    fn effect(&mut self, guard: &mut G) {
+    fn effect(&mut self, guard: &mut G, out: &mut Output) -> Result<(), Fault> {
         let entry = self.pipeline.pop();
         self.server.next_command();
+        if self.status & status::IN_TRANS == 0 {
+            guard.transaction_ended();
+        }
         match entry {
             Some(Entry::Quiet(_, Effect::ResetConnection)) => {
                 self.statements.clear();
                 guard.session_reset();
+                self.start_settings(guard, out)
             }
-            Some(Entry::Quiet(_, Effect::ResetStatement(prepared))) => prepared.reset(),
-            _ => {}
-        }
-        if self.status & status::IN_TRANS == 0 {
-            guard.transaction_ended();
+            Some(Entry::Quiet(_, Effect::ResetStatement(prepared))) => {
+                prepared.reset();
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
 
@@ -355,6 +358,7 @@ impl<G: Guard> Session<G> {
                 self.server.next_command();
                 if let Some(Entry::ChangeUser { user, database }) = entry {
                     guard.user_changed(&user, &database);
+                    self.start_settings(guard, out)?;
                 }
             }
         }

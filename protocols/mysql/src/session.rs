@@ -17,7 +17,8 @@
 //! ```text
 //!   Open ──Hold──────────────► Held ──on_decision──► Decided ─┐
 //!     ├────CatalogueNeeded────► Loading ──last reply──► Tried ─┼─► the message is taken up again ─► Open
-//!     └────COM_CHANGE_USER────► Drain ──all answered───────────┘
+//!     ├────COM_CHANGE_USER────► Drain ──all answered───────────┘
+//!     └────COM_RESET_CONNECTION ► Drain ► Resetting ──OK──► Loading (the settings) ──► Open
 //! ```
 //!
 //! A refused command is not sent: in MySQL an error fails no transaction and skips no command, so our answer
@@ -71,6 +72,8 @@ pub(crate) enum Gate<S> {
     Decided(S, Result<(), Denial>),
     /// The next message waits until all before it are answered.
     Drain,
+    /// The server resets the session: what comes next is read under other settings.
+    Resetting,
     /// The catalogue is being read for the next message.
     Loading(CatalogueLoad),
     /// The catalogue was read or could not be; the next message is judged again.
@@ -117,7 +120,7 @@ impl<G: Guard> Session<G> {
     #[must_use]
     pub fn client_blocked(&self) -> bool {
         match &self.gate {
-            Gate::Held(_) | Gate::Loading(_) => true,
+            Gate::Held(_) | Gate::Loading(_) | Gate::Resetting => true,
             Gate::Drain => !self.pipeline.is_empty(),
             _ => self.login.as_ref().is_some_and(|login| !login.awaits_client()),
         }

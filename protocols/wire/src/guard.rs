@@ -343,8 +343,20 @@ pub trait Guard {
         let (_, _) = (user, database);
     }
 
-    /// The server has put every setting of the session back to what it was after login.
+    /// The server has put every setting of the session back to what it was after login. What
+    /// [`Guard::settings_queries`] names is asked next, ahead of any other message of the client.
     fn session_reset(&mut self) {}
+
+    /// The texts that read the settings of a session whose server does not report all of them, and have it
+    /// report their changes; one result each.
+    fn settings_queries(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// One row of the `result`-th of [`Guard::settings_queries`].
+    fn settings_row(&mut self, result: usize, cells: &[Option<&[u8]>]) {
+        let (_, _) = (result, cells);
+    }
 
     /// The query that reads the catalogue: one text of several statements, run as a simple query.
     fn catalogue_query(&mut self) -> String;

@@ -124,6 +124,10 @@ fn statement(record: &Statement<'_>, out: &mut Vec<u8>) {
         json::array(out, record.masks, mask_count);
     }
     number_unless_zero(out, "oversized_cells", record.oversized_cells);
+    if let Some(file) = record.local_file {
+        text_unless_empty(out, "local_file", file.name);
+        number(out, "local_file_bytes", file.bytes);
+    }
     number(out, "rows", record.rows);
     number(out, "bytes_in", record.bytes_in);
     number(out, "bytes_out", record.bytes_out);

@@ -61,6 +61,10 @@ pub struct OwnedRecord {
     pub masks: Vec<OwnedMaskCount>,
     /// Cells redacted whole because of their size.
     pub oversized_cells: u64,
+    /// The file of the client's machine that the server was given.
+    pub local_file: Option<String>,
+    /// Its size.
+    pub local_file_bytes: Option<u64>,
     /// Rows.
     pub rows: u64,
     /// Bytes from the client.
@@ -238,7 +242,7 @@ impl<R: BufRead> Iterator for Records<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Judged, MaskCount, Parameter, Record, Reload, Statement, Subject, Text, Verdict};
+    use crate::record::{Judged, LocalFile, MaskCount, Parameter, Record, Reload, Statement, Subject, Text, Verdict};
     use crate::{Identity, Summary, encode};
 
     #[test]
@@ -275,6 +279,7 @@ mod tests {
             parameters_total: 5,
             masks: &[MaskCount { rule: "cards", cells: 3 }],
             oversized_cells: 4,
+            local_file: Some(LocalFile { name: b"new.csv", bytes: 8 }),
             rows: 5,
             bytes_in: 6,
             bytes_out: 7,
@@ -323,6 +328,8 @@ mod tests {
             parameters_total: Some(5),
             masks: vec![OwnedMaskCount { rule: "cards".into(), cells: 3 }],
             oversized_cells: 4,
+            local_file: Some("new.csv".into()),
+            local_file_bytes: Some(8),
             rows: 5,
             bytes_in: 6,
             bytes_out: 7,

@@ -18,6 +18,7 @@
 //! | `verdict`, `rule` | `statement` | `allow`, `deny` or `hold`, and the rule that said so |
 //! | `masks` | `statement` | `[{"rule": …, "cells": …}]`: masks applied and the cells that each changed |
 //! | `oversized_cells` | `statement` | cells redacted whole because they were over a limit |
+//! | `local_file`, `local_file_bytes` | `statement` | the file of the client's machine that the server was given, and its size |
 //! | `rows`, `tag`, `sqlstate` | `statement` | from the server's reply |
 //! | `bytes_in`, `bytes_out` | `statement`, `disconnect` | from the client, to the client |
 //! | `server_us`, `gateway_us` | `statement` | microseconds at the server, and added by the gateway |
@@ -148,6 +149,15 @@ pub struct MaskCount<'a> {
     pub cells: u64,
 }
 
+/// A file of the client's machine that a server of MySQL or MariaDB was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalFile<'a> {
+    /// Its name as the server asked for it.
+    pub name: &'a [u8],
+    /// Bytes that the client sent.
+    pub bytes: u64,
+}
+
 /// One run of one statement.
 #[derive(Clone, Copy, Debug)]
 pub struct Statement<'a> {
@@ -169,6 +179,8 @@ pub struct Statement<'a> {
     pub masks: &'a [MaskCount<'a>],
     /// Cells that were redacted whole because they were over a limit.
     pub oversized_cells: u64,
+    /// The file that the server was given while it ran.
+    pub local_file: Option<LocalFile<'a>>,
     /// Rows that the command tag counts.
     pub rows: u64,
     /// Bytes of its messages from the client.

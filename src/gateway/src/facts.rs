@@ -92,6 +92,18 @@ impl SessionFacts {
         self.identify(policy);
     }
 
+    /// The name of the rule that lets the client give a file of its machine to the server.
+    pub(crate) fn local_file<'p>(&self, policy: &'p Snapshot, file: &str) -> Option<&'p str> {
+        let visit = Visit {
+            listener: listener_name(policy, self.listener),
+            user: &String::from_utf8_lossy(&self.user),
+            address: self.address,
+            application: &String::from_utf8_lossy(&self.application),
+            unix_seconds: self.unix_seconds,
+        };
+        policy.local_file(&visit, file)
+    }
+
     fn identify(&mut self, policy: &Snapshot) {
         let groups = policy.groups_of(&String::from_utf8_lossy(&self.user));
         let groups: Vec<&str> = groups.iter().map(AsRef::as_ref).collect();

@@ -66,6 +66,8 @@ pub(crate) struct SessionGuard {
     encoding: ClientEncoding,
     /// Whether a statement on its way may change it.
     encoding_in_doubt: bool,
+    /// MySQL's or MariaDB's version, as the server told it.
+    server_version: Box<[u8]>,
     /// Number of `rules`, `catalogue` and `context` in the verdict cache; `None` after any of them changed.
     cache_context: Option<u32>,
     catalogue: Option<Loaded>,
@@ -105,6 +107,7 @@ impl SessionGuard {
             context,
             encoding,
             encoding_in_doubt: false,
+            server_version: Box::default(),
             cache_context: None,
             catalogue: None,
             catalogues_seen: 0,
@@ -329,7 +332,9 @@ impl SessionGuard {
         let postgres = self.context.dialect == Dialect::Postgres;
         let readable = self.context.dialect != Dialect::Unknown;
         let possible = text.catalogue_possible && self.wants_catalogue() && readable;
-        if possible && self.catalogue_due() {
+        // What tells of the statement before it would tell of our own instead.
+        let may_ask = || possible && (postgres || !policy::statement::may_tell_of_last(text.sql));
+        if possible && self.catalogue_due() && may_ask() {
             return self.ask(true);
         }
         if let Some(refused) = self.refuse_foreign_kill(text) {
@@ -338,7 +343,7 @@ impl SessionGuard {
         let context = self.cache_context();
         let known = self.shard.verdicts.borrow_mut().find(context, text.sql);
         if let Some(statement) = known {
-            if possible && self.code_in_doubt(statement.follows_code()) {
+            if self.code_in_doubt(statement.follows_code()) && may_ask() {
                 return self.ask(true);
             }
             if statement.wants_search_path() && possible && postgres && self.settings.may_ask() {
@@ -347,10 +352,10 @@ impl SessionGuard {
             return self.ruled(statement);
         }
         let judgement = self.judgement(text);
-        if judgement.catalogue_wanted && possible && self.may_load_catalogue() {
+        if judgement.catalogue_wanted && self.may_load_catalogue() && may_ask() {
             return self.ask(true);
         }
-        if possible && self.code_in_doubt(judgement.follows_code) {
+        if self.code_in_doubt(judgement.follows_code) && may_ask() {
             return self.ask(true);
         }
         if judgement.search_path_wanted && possible && postgres && self.settings.may_ask() {
@@ -628,9 +633,55 @@ impl Guard for SessionGuard {
         statement.wants_columns() || self.catalogue_in_doubt()
     }
 
+    fn session_reset(&mut self) {
+        if let Some(context) = mysql_settings::forgotten(&self.context, &self.server_version) {
+            self.context = context;
+            self.cache_context = None;
+        }
+    }
+
+    fn settings_queries(&mut self) -> Vec<String> {
+        use crate::setup::mysql::settings::{READ, TRACK};
+        [READ, TRACK].into_iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect()
+    }
+
+    fn settings_row(&mut self, _result: usize, cells: &[Option<&[u8]>]) {
+        for (name, value) in crate::setup::mysql::settings::NAMES.into_iter().zip(cells) {
+            self.parameter_status(name, value.unwrap_or_default());
+        }
+    }
+
+    fn local_file(&mut self, statement: &Self::Statement, file: &[u8]) -> Result<(), Denial> {
+        let policy = self.shard.policy.borrow();
+        // A name that is not UTF-8 fits only a rule for any file.
+        match self.facts.local_file(&policy, &String::from_utf8_lossy(file)) {
+            Some(rule) => {
+                tracing::info!(session = %self.facts.session, rule, "a client gives its server a file");
+                Ok(())
+            }
+            None => {
+                figures::on_listener(&self.shard, self.facts.listener, |metrics| metrics.statements.denied += 1);
+                tracing::info!(session = %self.facts.session, file = %String::from_utf8_lossy(file),
+                    statement = %String::from_utf8_lossy(statement.text()), "a local file was refused");
+                Err(Denial {
+                    sqlstate: *b"42501",
+                    message: "the file is refused: no rule of [[local_file]] gives it to the database".into(),
+                    hint: None,
+                })
+            }
+        }
+    }
+
+    fn local_file_sent(&mut self, execution: &mut Execution, file: &[u8], bytes: u64) {
+        execution.file = Some((file.into(), bytes));
+    }
+
     fn plan_rows(&mut self, statement: &Self::Statement, part: u32, columns: &[Column]) -> RowPlan<Self::Plan> {
         let source = if statement.shows_another() { self.source(statement) } else { None };
         let shown = source.as_ref().unwrap_or(statement);
+        if self.catalogue_in_doubt() && policy::statement::shows_own_numbers(shown.text(), &self.context) {
+            return RowPlan::Forward;
+        }
         let (plan, stale) = shown.plan_rows(part, columns, self.catalogue_in_doubt());
         self.catalogue_stale |= stale;
         plan
@@ -715,6 +766,9 @@ impl Guard for SessionGuard {
             context.encoding = self.context.encoding;
         } else if let Some(changed) = mysql_settings::learned(&context, name, value) {
             context = changed;
+            if name == b"version" {
+                self.server_version = value.into();
+            }
             if name == b"schema" {
                 self.facts.database = value.into();
                 self.catalogue = None;

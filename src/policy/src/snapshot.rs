@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::pattern::ColumnPattern;
-use crate::config::{Config, Deny, LiteralsFile, Mask, Mode, NotifyPayloads, Predicates, Scope, Unparsed};
+use crate::config::{Config, Deny, LiteralsFile, LocalFile, Mask, Mode, NotifyPayloads, Predicates, Scope, Unparsed};
 use crate::detect::{Detector, DetectorSet, DetectorUse, List, Literals};
 use crate::mask::{HashKey, Method};
 use crate::rule::RuleId;
@@ -168,6 +168,20 @@ impl Snapshot {
         let rules = Arc::new(UserRules::compile(&self.config, &self.found, &applying, key));
         sets.known.insert(applying, Arc::clone(&rules));
         rules
+    }
+
+    /// The name of the rule that lets a client give its server a file of its own machine, if one does.
+    #[must_use]
+    pub fn local_file(&self, visit: &Visit<'_>, file: &str) -> Option<&str> {
+        let groups = self.groups_of(visit.user);
+        let allows = |rule: &&LocalFile| {
+            let scope = &rule.scope;
+            scope.covers(visit.listener, visit.user, &groups)
+                && scope.covers_client(visit.address, visit.application)
+                && scope.covers_moment(visit.unix_seconds)
+                && rule.files.as_ref().is_none_or(|files| files.iter().any(|glob| glob.matches(file)))
+        };
+        self.config.local_files.iter().find(allows).map(|rule| &*rule.name)
     }
 
     /// The name of a rule, as the config file has it.
@@ -497,6 +511,34 @@ mod tests {
         assert_eq!(names("10.1.1.1", "app", 19), ["nights"]);
         assert_eq!(names("10.1.1.1", "app", 24 + 4), ["nights"]);
         assert_eq!(names("10.1.1.1", "app", 4), Vec::<String>::new());
+    }
+
+    #[test]
+    fn local_files_are_given_to_whom_a_rule_says() {
+        let text = r#"
+            [[listen]]
+            name = "l"
+            protocol = "mysql"
+            address = "127.0.0.1:6432"
+            upstream = "127.0.0.1:3306"
+            [[user]]
+            name = "ana"
+            groups = ["loaders"]
+            [[local_file]]
+            name = "imports"
+            groups = ["loaders"]
+            files = ["*.csv", "/srv/in/*"]
+            [[local_file]]
+            name = "bob's"
+            users = ["bob"]
+        "#;
+        let snapshot = Snapshot::compile(Arc::new(Config::parse(text, "t").unwrap()), 1);
+        let rule = |user: &str, file: &str| snapshot.local_file(&Visit::of("l", user), file);
+        assert_eq!(rule("ana", "new.csv"), Some("imports"));
+        assert_eq!(rule("ana", "/srv/in/x"), Some("imports"));
+        assert_eq!(rule("ana", "/etc/passwd"), None);
+        assert_eq!(rule("bob", "/etc/passwd"), Some("bob's"));
+        assert_eq!(rule("eve", "new.csv"), None);
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use super::entry::{Attack, Goal, Way};
 use super::secret::Finder;
 use super::stage::{Copy, Stage};
-use super::step::{Conversation, Seen, Step, Surroundings};
+use super::step::{Seen, Step, Surroundings, Talk};
+use crate::corpus::client as mysql;
 use crate::raw::Client;
-use crate::servers::Endpoint;
+use crate::servers::{Endpoint, Family};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -35,7 +36,7 @@ pub fn run_all<'a>(stage: &Stage<'_>, finder: &Finder, attacks: &[&'a Attack]) -
 }
 
 /// A line for who waits: standard error without the print macros, which the runner keeps for the end.
-pub(super) fn progress(line: &str) {
+pub fn progress(line: &str) {
     let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
@@ -112,23 +113,20 @@ impl Side<'_> {
     /// Has the gateway read the catalogue again, as it does behind any change of the schema that it sees. What
     /// the administrator prepared is to count as having been there for long.
     fn tell_of_changes(&self) {
-        let seen = Client::login(&self.endpoint).query("CREATE TEMP TABLE told ()");
-        debug_assert!(seen.iter().any(|frame| frame.tag == b'C'), "a temporary table may be made under every policy");
+        let failed = match self.stage.server().family() {
+            Family::Postgres => {
+                !Client::login(&self.endpoint).query("CREATE TEMP TABLE told ()").iter().any(|frame| frame.tag == b'C')
+            }
+            Family::MariaDb | Family::MySql => mysql::Client::open(&self.endpoint)
+                .query("CREATE TEMPORARY TABLE told (x int)")
+                .iter()
+                .any(|frame| frame.tag == b'E'),
+        };
+        debug_assert!(!failed, "a temporary table may be made under every policy");
     }
 
     /// Plays an attack once, puts everything back, and says what came and whether it had an effect.
     fn play(&self, attack: &Attack, way: Option<Way>, guess: &str) -> Result<(Seen, bool), Failure> {
-        for sql in &attack.admin {
-            if let Err(error) = self.copy.prepare(sql) {
-                self.copy.reset();
-                return Err(Failure { text: format!("the entry cannot be prepared: {error}"), hung: true });
-            }
-        }
-        if self.guarded && !attack.admin.is_empty() {
-            self.tell_of_changes();
-        }
-        // What the administrator prepared is no effect.
-        let prepared = (!attack.admin.is_empty()).then(|| self.copy.fingerprint());
         let around = Surroundings {
             endpoint: self.endpoint.clone(),
             startup: attack.startup.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
@@ -139,9 +137,22 @@ impl Side<'_> {
                 }
             },
             guess: guess.to_owned(),
+            family: self.stage.server().family(),
+            names: self.copy.names(),
         };
+        for sql in &attack.admin {
+            if let Err(error) = self.copy.prepare(&around.fill(sql)) {
+                self.copy.reset();
+                return Err(Failure { text: format!("the entry cannot be prepared: {error}"), hung: true });
+            }
+        }
+        if self.guarded && !attack.admin.is_empty() {
+            self.tell_of_changes();
+        }
+        // What the administrator prepared is no effect.
+        let prepared = (!attack.admin.is_empty()).then(|| self.copy.fingerprint());
         let played = catch_unwind(AssertUnwindSafe(|| {
-            let mut conversation = Conversation::begin(&around);
+            let mut conversation = Talk::begin(&around);
             for sql in &attack.before {
                 conversation.query(sql);
             }
@@ -153,16 +164,19 @@ impl Side<'_> {
             }
             conversation.end()
         }));
+        let untouched =
+            attack.goal == Goal::Leak && !returns_changes(attack) && played.as_ref().is_ok_and(Seen::shows_rows_alone);
         let changed = match &prepared {
+            None if untouched => false,
             Some(prepared) => self.copy.fingerprint() != *prepared,
             None => self.copy.is_changed(),
         };
         let effect = match &attack.effect {
-            Some(query) => self.copy.admin(query).as_deref() == Some("t"),
+            Some(query) => matches!(self.copy.admin(&around.fill(query)).as_deref(), Some("t" | "1")),
             None => changed,
         };
         for sql in &attack.after {
-            let _ = self.copy.admin(sql);
+            let _ = self.copy.admin(&around.fill(sql));
         }
         if changed || prepared.is_some() {
             self.copy.reset();
@@ -173,6 +187,11 @@ impl Side<'_> {
         })?;
         Ok((seen, effect))
     }
+}
+
+/// Whether an entry may change rows and be answered by rows alone.
+pub(super) fn returns_changes(entry: &impl std::fmt::Debug) -> bool {
+    format!("{entry:?}").contains("RETURNING")
 }
 
 /// The replies behind the login, with the guess itself taken out of what quotes it.

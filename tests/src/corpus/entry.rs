@@ -2,9 +2,12 @@
 //!
 //! A file of `tests/evasion` holds the attacks of one section (one line of what evades deny lists and masks),
 //! and `coverage.toml` beside them names the items of each section: an item without an attack fails the tests.
-//! A file of `tests/harmless` holds what one kind of client sends. Unknown keys are errors.
+//! A file of `tests/harmless` holds what one kind of client sends. The folder `mysql` in both holds the same for
+//! MySQL and MariaDB. Unknown keys are errors.
 
+use super::stage;
 use super::step::Step;
+use crate::servers::{Family, Server};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -16,16 +19,10 @@ use std::path::PathBuf;
 #[serde(deny_unknown_fields)]
 struct AttackFile {
     section: String,
-    #[serde(default = "postgres")]
-    dialect: String,
     #[serde(default = "masks")]
     policy: String,
     #[serde(default)]
     attack: Vec<Attack>,
-}
-
-fn postgres() -> String {
-    "postgres".into()
 }
 
 fn masks() -> String {
@@ -47,11 +44,12 @@ pub enum Goal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Way {
-    /// A Query message.
+    /// A Query message; COM_QUERY.
     Simple,
-    /// Parse, Bind, Describe, Execute, Sync, with results in text.
+    /// Parse, Bind, Describe, Execute, Sync, with results in text; in MySQL's protocol prepared, its rows fetched
+    /// from a cursor.
     Extended,
-    /// The same with results in binary.
+    /// The same with results in binary; in MySQL's protocol without a cursor.
     Binary,
 }
 
@@ -107,6 +105,9 @@ pub struct Attack {
     /// Why it does not succeed against the bare server either, and is worth trying all the same.
     #[serde(default)]
     pub unarmed: Option<String>,
+    /// The beginning of the name of the only servers that have what it uses.
+    #[serde(default)]
+    pub only: Option<String>,
     /// First major version of the server that has what it uses.
     #[serde(default)]
     pub since: Option<u32>,
@@ -122,6 +123,9 @@ pub struct Attack {
     /// The section of its file.
     #[serde(skip)]
     pub section: String,
+    /// Whether it is one of MySQL's and MariaDB's.
+    #[serde(skip)]
+    mysql: bool,
 }
 
 fn raider() -> String {
@@ -138,6 +142,7 @@ impl Attack {
         let prepared = !self.admin.is_empty();
         let all = match (self.goal, &self.ways) {
             (_, Some(ways)) => ways.clone(),
+            (_, None) if prepared && self.mysql => vec![Way::Simple],
             (_, None) if prepared => vec![Way::Extended],
             (Goal::Leak, None) => vec![Way::Simple, Way::Extended, Way::Binary],
             (Goal::Effect, None) => vec![Way::Simple, Way::Extended],
@@ -145,11 +150,18 @@ impl Attack {
         all.into_iter().map(Some).collect()
     }
 
-    /// Whether a server of a major version has what it uses.
+    /// Whether a server has what it uses.
     #[must_use]
-    pub fn runs_on(&self, major: u32) -> bool {
-        self.since.is_none_or(|since| major >= since) && self.until.is_none_or(|until| major <= until)
+    pub fn runs_on(&self, server: &Server) -> bool {
+        runs_on(server, self.only.as_deref(), (self.since, self.until))
     }
+}
+
+fn runs_on(server: &Server, only: Option<&str>, (since, until): (Option<u32>, Option<u32>)) -> bool {
+    let major = stage::major(server);
+    only.is_none_or(|only| server.name.starts_with(only))
+        && since.is_none_or(|since| major >= since)
+        && until.is_none_or(|until| major <= until)
 }
 
 /// How a harmless statement's replies are compared with the server's own.
@@ -169,16 +181,20 @@ pub enum Compare {
 struct HarmlessFile {
     client: String,
     #[serde(default)]
-    psql: Vec<Backslash>,
+    psql: Vec<Programs>,
+    #[serde(default)]
+    program: Vec<Programs>,
     #[serde(default)]
     statement: Vec<Harmless>,
 }
 
-/// Backslash commands, each run by the server's own psql.
+/// Backslash commands, each run by the server's own psql, or command lines of the server's other programs.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Backslash {
+struct Programs {
     commands: Vec<String>,
+    #[serde(default)]
+    only: Option<String>,
     #[serde(default)]
     since: Option<u32>,
     #[serde(default)]
@@ -209,6 +225,9 @@ pub struct Harmless {
     /// Who sends it.
     #[serde(default = "raider")]
     pub user: String,
+    /// The beginning of the name of the only servers that have what it uses.
+    #[serde(default)]
+    pub only: Option<String>,
     /// First major version of the server that has what it uses.
     #[serde(default)]
     pub since: Option<u32>,
@@ -218,19 +237,19 @@ pub struct Harmless {
     /// Why the gateway refuses or changes it yet.
     #[serde(default)]
     pub known: Option<String>,
-    /// A command for psql in place of messages.
+    /// A command for psql or another program in place of messages.
     #[serde(skip)]
-    pub psql: Option<String>,
+    pub program: Option<String>,
     /// The client of its file.
     #[serde(skip)]
     pub client: String,
 }
 
 impl Harmless {
-    /// Whether a server of a major version has what it uses.
+    /// Whether a server has what it uses.
     #[must_use]
-    pub fn runs_on(&self, major: u32) -> bool {
-        self.since.is_none_or(|since| major >= since) && self.until.is_none_or(|until| major <= until)
+    pub fn runs_on(&self, server: &Server) -> bool {
+        runs_on(server, self.only.as_deref(), (self.since, self.until))
     }
 
     /// The ways in which it is to be sent; `None` where it is a list of steps alone.
@@ -244,19 +263,12 @@ impl Harmless {
     }
 }
 
-/// One item of a section, and the dialects in which it exists.
+/// One item of a section.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Item {
     /// Its name, as attacks give it.
     pub name: String,
-    /// The dialects that have it.
-    #[serde(default = "only_postgres")]
-    pub dialects: Vec<String>,
-}
-
-fn only_postgres() -> Vec<String> {
-    vec![postgres()]
 }
 
 /// One section: a line of the list of evasions.
@@ -300,19 +312,27 @@ fn data_files(name: &str, without: &[&str]) -> Vec<PathBuf> {
     paths
 }
 
-/// All attacks of a dialect, in the order of the files.
+/// The folder of a family's part of the corpus.
+fn part(folder: &str, family: Family) -> String {
+    if family == Family::Postgres { folder.to_owned() } else { format!("{folder}/mysql") }
+}
+
+/// All attacks on a family of servers, in the order of the files.
 ///
 /// # Panics
 /// When a file does not have the format.
 #[must_use]
-pub fn attacks(dialect: &str) -> Vec<Attack> {
-    let files = data_files("evasion", &["coverage.toml", "policies.toml"]);
-    let files = files.iter().map(read::<AttackFile>).filter(|file| file.dialect == dialect);
+pub fn attacks(family: Family) -> Vec<Attack> {
+    let files = data_files(&part("evasion", family), &["coverage.toml", "policies.toml"]);
+    let mysql = family != Family::Postgres;
     files
+        .iter()
+        .map(read::<AttackFile>)
         .flat_map(|file| {
             let (section, policy) = (file.section, file.policy);
             file.attack.into_iter().map(move |attack| Attack {
                 section: section.clone(),
+                mysql,
                 policy: if attack.policy.is_empty() { policy.clone() } else { attack.policy },
                 ..attack
             })
@@ -325,8 +345,8 @@ pub fn attacks(dialect: &str) -> Vec<Attack> {
 /// # Panics
 /// When the file does not have the format.
 #[must_use]
-pub fn sections() -> Vec<Section> {
-    read::<Coverage>(&folder("evasion").join("coverage.toml")).section
+pub fn sections(family: Family) -> Vec<Section> {
+    read::<Coverage>(&folder(&part("evasion", family)).join("coverage.toml")).section
 }
 
 /// The policies by name: rules as a config holds them.
@@ -334,35 +354,38 @@ pub fn sections() -> Vec<Section> {
 /// # Panics
 /// When the file does not have the format.
 #[must_use]
-pub fn policies() -> BTreeMap<String, String> {
-    read(&folder("evasion").join("policies.toml"))
+pub fn policies(family: Family) -> BTreeMap<String, String> {
+    read(&folder(&part("evasion", family)).join("policies.toml"))
 }
 
-/// All harmless statements, in the order of the files.
+/// All harmless statements for a family of servers, in the order of the files.
 ///
 /// # Panics
 /// When a file does not have the format.
 #[must_use]
-pub fn harmless() -> Vec<Harmless> {
-    let files = data_files("harmless", &[]);
+pub fn harmless(family: Family) -> Vec<Harmless> {
+    let files = data_files(&part("harmless", family), &[]);
     files
         .iter()
         .map(read::<HarmlessFile>)
         .flat_map(|file| {
             let client = file.client.clone();
-            let commands = file.psql.into_iter().flat_map(|group| {
+            let psql = file.psql.into_iter().map(|group| ("psql ", group));
+            let programs = psql.chain(file.program.into_iter().map(|group| ("", group)));
+            let commands = programs.flat_map(|(shown, group)| {
                 group.commands.clone().into_iter().map(move |command| Harmless {
-                    name: format!("psql {command}"),
+                    name: format!("{shown}{command}"),
                     before: Vec::new(),
                     sql: None,
                     ways: None,
                     steps: Vec::new(),
                     compare: Compare::Exact,
                     user: raider(),
+                    only: group.only.clone(),
                     since: group.since,
                     until: None,
                     known: group.known.clone(),
-                    psql: Some(command),
+                    program: Some(command),
                     client: String::new(),
                 })
             });

@@ -2,9 +2,9 @@
 
 use super::entry::{Compare, Harmless, Way};
 use super::stage::Stage;
-use super::step::{Conversation, Seen, Surroundings};
+use super::step::{Seen, Surroundings, Talk};
 use crate::program;
-use crate::servers::Endpoint;
+use crate::servers::{Endpoint, Family};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -41,14 +41,16 @@ pub fn run_all<'a>(stage: &Stage<'_>, statements: &[&'a Harmless]) -> Vec<(&'a H
 fn run(stage: &Stage<'_>, statement: &Harmless) -> Fate {
     // One database for both: what a client asks of the catalogue names it.
     let through = stage.through(&statement.user);
-    let direct = stage.server().endpoint(&statement.user, false).in_database(&through.database);
-    if let Some(command) = &statement.psql {
+    let direct = through.on_port(stage.server().port);
+    if let Some(command) = &statement.program {
         return program(stage, command, &direct, &through);
     }
     for way in statement.ways() {
         let said = |endpoint: &Endpoint| {
             let seen = catch_unwind(AssertUnwindSafe(|| converse(stage, endpoint, statement, way)));
-            if stage.guarded.is_changed() {
+            let untouched =
+                !super::attack::returns_changes(statement) && seen.as_ref().is_ok_and(Seen::shows_rows_alone);
+            if !untouched && stage.guarded.is_changed() {
                 stage.guarded.reset();
             }
             seen.map(|seen| shown(&seen, statement.compare)).unwrap_or_else(|_| "the conversation broke".into())
@@ -74,8 +76,10 @@ fn converse(stage: &Stage<'_>, endpoint: &Endpoint, statement: &Harmless, way: O
         admin: &|sql| drop(stage.guarded.admin(sql)),
         rules: &|_| {},
         guess: String::new(),
+        family: stage.server().family(),
+        names: stage.guarded.names(),
     };
-    let mut conversation = Conversation::begin(&around);
+    let mut conversation = Talk::begin(&around);
     for sql in &statement.before {
         conversation.query(sql);
     }
@@ -94,7 +98,9 @@ fn shown(seen: &Seen, compare: Compare) -> String {
         Compare::Exact => transcript,
         Compare::Shape => {
             let shape = |line: &str| match line.split(' ').next().unwrap_or_default() {
-                "D" | "S" | "C" => None,
+                "D" | "S" | "C" | "o" => None,
+                // The definition of a column: its width may be that of a value.
+                "t" => Some("t\n".to_owned()),
                 // It begins with the process of the server.
                 "A" => Some("A\n".to_owned()),
                 _ => Some(line.to_owned() + "\n"),
@@ -104,12 +110,24 @@ fn shown(seen: &Seen, compare: Compare) -> String {
     }
 }
 
-/// Runs a backslash command by psql, or another of the server's programs.
+/// Runs a backslash command by psql, or another of the server's programs. Through MySQL's and MariaDB's go their
+/// options for this endpoint, and what is written for a database takes its name.
 fn program(stage: &Stage<'_>, command: &str, direct: &Endpoint, through: &Endpoint) -> Fate {
+    let filled = stage.guarded.fill(command);
     let said = |endpoint: &Endpoint| {
         let dsn = stage.server().dsn(endpoint);
-        let mut words = command.split_whitespace();
+        let mut words = filled.split_whitespace();
         let mut program = match words.next() {
+            Some(name) if stage.server().family() != Family::Postgres => {
+                let mut program = stage.server().program(name);
+                program.args(stage.server().options(endpoint));
+                let arguments = filled.trim_start().strip_prefix(name).unwrap_or_default().trim();
+                match arguments.strip_prefix("-e ") {
+                    Some(sql) => program.args(["--database", &endpoint.database, "--execute", sql]),
+                    None => program.args(words),
+                };
+                program
+            }
             Some(name) if !name.starts_with('\\') => {
                 let mut program = stage.server().program(name);
                 program.args(words).args(["-d", &dsn]);
@@ -124,10 +142,11 @@ fn program(stage: &Stage<'_>, command: &str, direct: &Endpoint, through: &Endpoi
         let finished = program::run(&mut program, Duration::from_secs(120));
         // pg_dump makes a key of its own for every run.
         let lines = finished.everything();
-        lines.lines().filter(|line| !line.contains("restrict ")).map(|line| format!("{line}\n")).collect::<String>()
+        let own = |line: &&str| !line.contains("restrict ") && !line.contains("[Warning] Using a password");
+        lines.lines().filter(own).map(|line| format!("{line}\n")).collect::<String>()
     };
     let (expected, seen) = (said(direct), said(through));
-    if expected.contains("ERROR:") || expected.contains("error:") {
+    if ["ERROR:", "ERROR ", "error:"].iter().any(|word| expected.contains(word)) {
         return Fate::Broken(first_error(&expected));
     }
     let pair = expected.lines().zip(seen.lines()).find(|(expected, seen)| expected != seen);

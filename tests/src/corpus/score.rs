@@ -5,8 +5,11 @@
 
 use super::entry::{Attack, Harmless, Section};
 use super::{attack, harmless};
+use crate::servers::Family;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::fs::{self, File};
+use std::path::Path;
 
 /// What became of the corpus on all servers.
 #[derive(Debug, Default)]
@@ -109,18 +112,17 @@ impl Score {
         wrong.map(|entry| format!("{}/{}: {}", entry.group, entry.name, entry.wrong.join("; "))).collect()
     }
 
-    /// The report as Markdown.
-    #[must_use]
-    pub fn report(&self, sections: &[Section]) -> String {
-        let mut out = String::from(HEAD);
+    /// This part of the report as Markdown, under its title.
+    fn report(&self, family: Family, sections: &[Section]) -> String {
+        let mut out = format!("{}\n\n", title(family));
         let _ = writeln!(out, "Servers: {}.\n", self.servers.join(", "));
-        out.push_str("## Attacks\n\n| section | tried | stopped | leaked | of them known | of them limits |\n|---|--:|--:|--:|--:|--:|\n");
+        out.push_str("### Attacks\n\n| section | tried | stopped | leaked | of them known | of them limits |\n|---|--:|--:|--:|--:|--:|\n");
         for section in sections {
             let own: Vec<&Entry> = self.attacks.iter().filter(|entry| entry.group == section.name).collect();
             table_row(&mut out, &section.title, &own);
         }
         table_row(&mut out, "**all**", &self.attacks.iter().collect::<Vec<_>>());
-        out.push_str("\n## Harmless statements\n\n| client | tried | passed | refused or changed | of them known | of them limits |\n|---|--:|--:|--:|--:|--:|\n");
+        out.push_str("\n### Harmless statements\n\n| client | tried | passed | refused or changed | of them known | of them limits |\n|---|--:|--:|--:|--:|--:|\n");
         let clients: BTreeSet<&str> = self.harmless.iter().map(|entry| entry.group.as_str()).collect();
         for client in clients {
             let own: Vec<&Entry> = self.harmless.iter().filter(|entry| entry.group == client).collect();
@@ -130,11 +132,28 @@ impl Score {
         marked_table(&mut out, "Known leaks", &self.attacks, |entry| entry.known.as_deref());
         marked_table(&mut out, "Limits of any gateway", &self.attacks, |entry| entry.limit.as_deref());
         marked_table(&mut out, "Known false refusals and changes", &self.harmless, |entry| entry.known.as_deref());
-        out.push_str("\n## Attacks by item\n\n");
+        out.push_str("\n### Attacks by item\n\n");
         for section in sections {
             let _ = writeln!(out, "- **{}**: {}", section.title, self.items(section));
         }
         out
+    }
+
+    /// Writes this part into `bench/report/evasion.md`; the other families' stays. Tests of several families run
+    /// at once, each in a process of its own, so the file is locked meanwhile.
+    ///
+    /// # Panics
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path, family: Family, sections: &[Section]) {
+        let lock = File::open(path.parent().expect("a folder")).expect("open the folder of reports");
+        lock.lock().expect("lock the folder of reports");
+        let old = fs::read_to_string(path).unwrap_or_default();
+        let parts = [Family::Postgres, Family::MySql].map(|known| match known == family {
+            true => self.report(family, sections),
+            false => part_of(&old, known),
+        });
+        let text = [HEAD.to_owned(), parts.join("\n")].concat();
+        fs::write(path, text.trim_end().to_owned() + "\n").expect("write the report");
     }
 
     fn items(&self, section: &Section) -> String {
@@ -144,10 +163,23 @@ impl Score {
         }
         let items = section.items.iter().map(|item| match counts.get(item.name.as_str()) {
             Some(count) => format!("{} {count}", item.name),
-            None => format!("{} (only {}: none yet)", item.name, item.dialects.join(", ")),
+            None => format!("{} 0", item.name),
         });
         items.collect::<Vec<_>>().join(", ")
     }
+}
+
+/// The heading of a family's part.
+fn title(family: Family) -> &'static str {
+    if family == Family::Postgres { "## PostgreSQL" } else { "## MySQL and MariaDB" }
+}
+
+/// A family's part of a report.
+fn part_of(report: &str, family: Family) -> String {
+    let Some(start) = report.find(&format!("{}\n", title(family))) else { return String::new() };
+    let part = report.get(start..).unwrap_or_default();
+    let end = part.get(3..).and_then(|rest| rest.find("\n## ")).map_or(part.len(), |end| end + 4);
+    part.get(..end).unwrap_or_default().trim_end().to_owned() + "\n"
 }
 
 fn entry(name: &str, group: &str, item: &str) -> Entry {
@@ -165,7 +197,7 @@ fn entry(name: &str, group: &str, item: &str) -> Entry {
 
 fn marked_table(out: &mut String, title: &str, entries: &[Entry], mark: fn(&Entry) -> Option<&str>) {
     let marked: Vec<(&Entry, &str)> = entries.iter().filter_map(|entry| Some((entry, mark(entry)?))).collect();
-    let _ = writeln!(out, "\n## {title}: {}\n", marked.len());
+    let _ = writeln!(out, "\n### {title}: {}\n", marked.len());
     if marked.is_empty() {
         out.push_str("None.\n");
         return;
@@ -190,10 +222,24 @@ const HEAD: &str = "# Evasion score
 Written by `cargo nextest run -p integration --test evasion`, which fails on any leak or false refusal that is
 not listed here as known or as a limit (what no gateway can stop: SECURITY.md says what narrows it), and on any
 entry listed so that is fine. An attack is one entry of
-`tests/evasion`; most are sent in three ways (simple query, extended protocol with text and with binary
-results). Each is first run straight against the server, where it must succeed, and then through the gateway.
+`tests/evasion`; most are sent in three ways (PostgreSQL: simple query, extended protocol with text and with
+binary results; MySQL and MariaDB: as a text, prepared, prepared with a cursor). Each is first run straight
+against the server, where it must succeed, and then through the gateway.
 What is looked for, and in which guises, is in `tests/src/corpus/secret.rs`; an effect is any change of the
 database's fingerprint. A harmless statement is one entry of `tests/harmless`: its replies must be those of the
 server, byte for byte.
 
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_taken_out_of_a_report_whole() {
+        let report = "# Evasion score\n\n## PostgreSQL\n\n### Attacks\na\n\n## MySQL and MariaDB\n\nb\n";
+        assert_eq!(part_of(report, Family::Postgres), "## PostgreSQL\n\n### Attacks\na\n");
+        assert_eq!(part_of(report, Family::MySql), "## MySQL and MariaDB\n\nb\n");
+        assert_eq!(part_of("", Family::MySql), "");
+    }
+}

@@ -4,7 +4,7 @@
 //! side by side, so that even four of them in a row are no chance. Looked for are: pieces of four letters in
 //! either case and in both directions, with anything but letters and digits between them; the same in
 //! hexadecimal, base64, decimal codes and bits; hashes of the whole; seven digits of a number in a row, and
-//! the number in binary. Looked through are: all bytes as they came, each column and each row of all results
+//! the number in binary, either end first. Looked through are: all bytes as they came, each column and each row of all results
 //! put together, and COPY data put together.
 
 use crate::raw::Frame;
@@ -53,6 +53,7 @@ impl Finder {
             }
             coded.insert(format!("{number:x}").into_bytes());
             exact.insert(number.to_be_bytes().to_vec());
+            exact.insert(number.to_le_bytes().to_vec());
             exact.insert(base_10_000(number));
         }
         coded.extend(derived.iter().filter(|text| text.len() >= 8).map(|text| text.clone().into_bytes()));

@@ -1,12 +1,12 @@
 //! Where the corpus is played: a template database, copies of it, a gateway for each policy, and the
 //! fingerprint by which any effect on the server is seen.
 
-use super::entry;
+use super::{entry, mysql, secret};
 use crate::gateway::{Gateway, Setup};
 use crate::program;
-use crate::raw::{Client, transcript};
-use crate::servers::{Endpoint, Server};
-use std::cell::RefCell;
+use crate::raw::{Client, Frame, transcript};
+use crate::servers::{Endpoint, Family, Server};
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
@@ -31,6 +31,9 @@ impl<'s> Template<'s> {
     #[must_use]
     pub fn make(server: &'s Server, purpose: &str) -> Self {
         let name = format!("corpus_{purpose}_{}", std::process::id());
+        if server.family() != Family::Postgres {
+            return Self { server, name, derived: mysql::prepare(server, &secret::TEXTS) };
+        }
         let _ = server.admin("postgres", &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         let _ = server.admin("postgres", &format!("CREATE DATABASE {name} OWNER app TEMPLATE template0"));
         let schema = fs::read_to_string(entry::folder("evasion").join("schema.sql")).expect("schema.sql is there");
@@ -45,7 +48,7 @@ impl<'s> Template<'s> {
 
 impl Drop for Template<'_> {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
+        if !std::thread::panicking() && self.server.family() == Family::Postgres {
             let _ = self.server.admin("postgres", &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
         }
     }
@@ -60,7 +63,32 @@ pub struct Copy<'s> {
     pristine: String,
     /// The cluster's next transaction when the database was last seen to be as it was made.
     unchanged_at: RefCell<Option<String>>,
-    admin: RefCell<Option<Client>>,
+    admin: RefCell<Option<Administrator>>,
+    /// Counts what must not be there twice, such as files that nothing can remove.
+    count: Cell<u32>,
+}
+
+/// The administrator's own connection, past every gateway.
+enum Administrator {
+    MySql(crate::corpus::client::Client),
+    Postgres(Client),
+}
+
+impl Administrator {
+    fn connect(endpoint: &Endpoint, family: Family) -> Self {
+        match family {
+            Family::Postgres => Self::Postgres(Client::login(endpoint)),
+            Family::MariaDb | Family::MySql => Self::MySql(crate::corpus::client::Client::open(endpoint)),
+        }
+    }
+
+    /// All that comes, with `Z` at its end.
+    fn query(&mut self, sql: &str) -> Vec<Frame> {
+        match self {
+            Self::MySql(client) => client.query(sql),
+            Self::Postgres(client) => client.query(sql),
+        }
+    }
 }
 
 impl<'s> Copy<'s> {
@@ -76,6 +104,7 @@ impl<'s> Copy<'s> {
             pristine: String::new(),
             unchanged_at: RefCell::default(),
             admin: RefCell::default(),
+            count: Cell::default(),
         };
         copy.reset();
         copy.pristine = copy.fingerprint();
@@ -89,6 +118,13 @@ impl<'s> Copy<'s> {
     pub fn reset(&self) {
         *self.admin.borrow_mut() = None;
         *self.unchanged_at.borrow_mut() = None;
+        if self.server.family() != Family::Postgres {
+            let mut client = crate::corpus::client::Client::open(&self.endpoint("mysql"));
+            if self.pristine.is_empty() || !mysql::undo(&mut client, &self.name, &self.pristine) {
+                mysql::make(&mut client, &self.name);
+            }
+            return;
+        }
         let mut client = Client::login(&self.server.endpoint(SUPERUSER, false).in_database("postgres"));
         let Self { name, .. } = self;
         let slots = format!(
@@ -101,16 +137,41 @@ impl<'s> Copy<'s> {
         assert!(made.iter().all(|frame| frame.tag != b'E'), "{}", transcript(&made));
     }
 
+    fn endpoint(&self, database: &str) -> Endpoint {
+        self.server.endpoint(SUPERUSER, false).in_database(database)
+    }
+
+    /// What stands for names in texts of MySQL's and MariaDB's part: the database, the folder where the server
+    /// writes files, and a number that no other run has.
+    #[must_use]
+    pub fn names(&self) -> Vec<(String, String)> {
+        if self.server.family() == Family::Postgres {
+            return Vec::new();
+        }
+        self.count.set(self.count.get() + 1);
+        let files = self.admin("SELECT @@secure_file_priv").unwrap_or_default();
+        let number = format!("{}_{}", self.name, self.count.get());
+        [("db", self.name.clone()), ("files", files), ("n", number)]
+            .map(|(name, value)| (name.to_owned(), value))
+            .to_vec()
+    }
+
+    /// A text with the database's name in its place.
+    #[must_use]
+    pub fn fill(&self, text: &str) -> String {
+        text.replace("{{db}}", &self.name)
+    }
+
     /// Runs SQL as the superuser, past every gateway, and returns the first cell of its last row. What fails
     /// is silent: it is for attacks to fail.
     pub fn admin(&self, sql: &str) -> Option<String> {
         let mut admin = self.admin.borrow_mut();
-        let endpoint = self.server.endpoint(SUPERUSER, false).in_database(&self.name);
-        let client = admin.get_or_insert_with(|| Client::login(&endpoint));
+        let (endpoint, family) = (self.endpoint(&self.name), self.server.family());
+        let client = admin.get_or_insert_with(|| Administrator::connect(&endpoint, family));
         let mut frames = client.query(sql);
         if frames.last().is_none_or(|frame| frame.tag != b'Z') {
             // The attack ended the connection.
-            *client = Client::login(&endpoint);
+            *client = Administrator::connect(&endpoint, family);
             frames = client.query(sql);
         }
         let row = frames.iter().rev().find(|frame| frame.tag == b'D')?;
@@ -124,8 +185,8 @@ impl<'s> Copy<'s> {
     /// What the server says.
     pub fn prepare(&self, sql: &str) -> Result<(), String> {
         let mut admin = self.admin.borrow_mut();
-        let endpoint = self.server.endpoint(SUPERUSER, false).in_database(&self.name);
-        let client = admin.get_or_insert_with(|| Client::login(&endpoint));
+        let (endpoint, family) = (self.endpoint(&self.name), self.server.family());
+        let client = admin.get_or_insert_with(|| Administrator::connect(&endpoint, family));
         let frames = client.query(sql);
         let failed = frames.iter().any(|frame| frame.tag == b'E');
         if failed { Err(format!("{sql}: {}", transcript(&frames))) } else { Ok(()) }
@@ -134,6 +195,10 @@ impl<'s> Copy<'s> {
     /// Everything of it that an attack could change, as one hash.
     #[must_use]
     pub fn fingerprint(&self) -> String {
+        if self.server.family() != Family::Postgres {
+            let mut client = crate::corpus::client::Client::open(&self.endpoint("mysql"));
+            return mysql::fingerprint(&mut client, &self.name);
+        }
         self.admin(FINGERPRINT).unwrap_or_else(|| "it cannot be read".into())
     }
 
@@ -141,6 +206,9 @@ impl<'s> Copy<'s> {
     /// last time, that is known without a look.
     #[must_use]
     pub fn is_changed(&self) -> bool {
+        if self.server.family() != Family::Postgres {
+            return self.fingerprint() != self.pristine;
+        }
         let next = self.admin("SELECT pg_snapshot_xmax(pg_current_snapshot())::text");
         if next.is_some() && *self.unchanged_at.borrow() == next {
             return false;
@@ -154,6 +222,12 @@ impl<'s> Copy<'s> {
 impl Drop for Copy<'_> {
     fn drop(&mut self) {
         *self.admin.borrow_mut() = None;
+        if self.server.family() != Family::Postgres {
+            if !std::thread::panicking() {
+                let _ = self.server.admin("mysql", &mysql::drop_statement(&self.name));
+            }
+            return;
+        }
         if !std::thread::panicking() {
             let _ = self.server.admin("postgres", &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
         }
@@ -216,7 +290,7 @@ impl<'s> Stage<'s> {
     /// When there is no such policy.
     #[must_use]
     pub fn build(server: &'s Server, template: &'s Template<'s>, policy: &str) -> Self {
-        let policies = entry::policies();
+        let policies = entry::policies(server.family());
         let rules = policies.get(policy).unwrap_or_else(|| panic!("no policy {policy}"));
         let gateway = Setup::before(server).policy(rules).start();
         Self {
@@ -244,13 +318,22 @@ impl<'s> Stage<'s> {
     /// How a user comes in through the gateway.
     #[must_use]
     pub fn through(&self, user: &str) -> Endpoint {
-        self.gateway.endpoint(user, false).in_database(&self.guarded.name)
+        self.known(self.gateway.endpoint(user, false).in_database(&self.guarded.name))
     }
 
     /// How a user reaches the other database directly.
     #[must_use]
     pub fn direct(&self, user: &str) -> Endpoint {
-        self.server.endpoint(user, false).in_database(&self.bare.name)
+        self.known(self.server.endpoint(user, false).in_database(&self.bare.name))
+    }
+
+    /// The users of the corpus need no password.
+    fn known(&self, endpoint: Endpoint) -> Endpoint {
+        if self.server.family() == Family::Postgres {
+            endpoint
+        } else {
+            Endpoint { password: String::new(), ..endpoint }
+        }
     }
 
     /// Loads another policy, and waits until it holds.

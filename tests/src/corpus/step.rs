@@ -2,7 +2,7 @@
 
 use super::entry::Way;
 use crate::raw::{Client, Frame, message, transcript};
-use crate::servers::Endpoint;
+use crate::servers::{Endpoint, Family};
 use serde::Deserialize;
 use std::time::{Duration, Instant};
 
@@ -40,6 +40,17 @@ pub enum Step {
     Hear(u64),
     /// The policy of the gateway becomes another one, and the old one again behind the attack.
     Rules(String),
+    /// Commands of MySQL's protocol in one write.
+    Commands(Vec<super::command::Command>),
+    /// The same in pieces of so many bytes, each in a packet of its own.
+    TrickleCommands {
+        /// What is sent.
+        commands: Vec<super::command::Command>,
+        /// Bytes in a piece.
+        bytes: usize,
+    },
+    /// What is sent when MySQL's or MariaDB's server asks for a file.
+    File(String),
     /// A cancel request with this session's process id and a key that is not its own, while it runs a statement
     /// of half a second.
     ForgedCancel(bool),
@@ -124,7 +135,7 @@ pub enum Message {
 }
 
 /// Replaces `{{spaces N}}` by so many blanks.
-fn padded(text: &str) -> String {
+pub(super) fn padded(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("{{spaces ") {
@@ -137,7 +148,7 @@ fn padded(text: &str) -> String {
 }
 
 /// Replaces `\xNN` by the byte.
-fn unescaped(text: &str) -> Vec<u8> {
+pub(super) fn unescaped(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("\\x") {
@@ -198,6 +209,14 @@ impl Seen {
         self.sessions.iter().map(|frames| transcript(frames)).collect::<Vec<_>>().join("-- another session\n")
     }
 
+    /// Whether MySQL's or MariaDB's server answered with rows and errors alone: what changes something is
+    /// answered by an OK, which begins with a zero. No function of the schema that writes is called for a leak.
+    #[must_use]
+    pub fn shows_rows_alone(&self) -> bool {
+        let mut ends = self.sessions.iter().flatten().filter(|frame| matches!(frame.tag, b'o' | b'C')).peekable();
+        ends.peek().is_some() && ends.all(|frame| frame.tag == b'o' && frame.body.first() == Some(&0xfe))
+    }
+
     /// The first error, for reports.
     #[must_use]
     pub fn first_error(&self) -> Option<String> {
@@ -217,6 +236,70 @@ pub struct Surroundings<'s> {
     pub rules: &'s dyn Fn(&str),
     /// What takes the place of `{{guess}}`.
     pub guess: String,
+    /// Whose protocol is spoken.
+    pub family: Family,
+    /// What takes the place of other names in braces.
+    pub names: Vec<(String, String)>,
+}
+
+impl Surroundings<'_> {
+    /// A text with all that stands for names filled in.
+    pub(super) fn fill(&self, text: &str) -> String {
+        let guessed = text.replace("{{guess}}", &self.guess);
+        self.names.iter().fold(guessed, |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
+    }
+}
+
+/// A conversation in either protocol.
+pub enum Talk<'s> {
+    /// MySQL's.
+    MySql(super::command::Conversation<'s>),
+    /// PostgreSQL's.
+    Postgres(Conversation<'s>),
+}
+
+impl<'s> Talk<'s> {
+    /// Logs in. A refused login is a conversation that has ended.
+    #[must_use]
+    pub fn begin(around: &'s Surroundings<'s>) -> Self {
+        match around.family {
+            Family::Postgres => Self::Postgres(Conversation::begin(around)),
+            Family::MariaDb | Family::MySql => Self::MySql(super::command::Conversation::begin(around)),
+        }
+    }
+
+    /// The replies to a text.
+    pub fn query(&mut self, sql: &str) {
+        match self {
+            Self::MySql(talk) => talk.query(sql),
+            Self::Postgres(talk) => talk.query(sql),
+        }
+    }
+
+    /// Sends a statement in a way.
+    pub fn statement(&mut self, sql: &str, way: Way) {
+        match self {
+            Self::MySql(talk) => talk.statement(sql, way),
+            Self::Postgres(talk) => talk.statement(sql, way),
+        }
+    }
+
+    /// Takes one step.
+    pub fn step(&mut self, step: &Step) {
+        match self {
+            Self::MySql(talk) => talk.step(step),
+            Self::Postgres(talk) => talk.step(step),
+        }
+    }
+
+    /// Ends it.
+    #[must_use]
+    pub fn end(self) -> Seen {
+        match self {
+            Self::MySql(talk) => talk.end(),
+            Self::Postgres(talk) => talk.end(),
+        }
+    }
 }
 
 /// A conversation under way.
@@ -265,7 +348,7 @@ impl<'s> Conversation<'s> {
     /// Takes one step.
     ///
     /// # Panics
-    /// When a reply does not come.
+    /// When a reply does not come, and for a step that only MySQL has.
     pub fn step(&mut self, step: &Step) {
         match step {
             Step::Query(sql) => self.query(sql),
@@ -291,6 +374,9 @@ impl<'s> Conversation<'s> {
             }
             Step::Hear(time_ms) => self.hear(Duration::from_millis(*time_ms)),
             Step::ForgedCancel(_) => self.forged_cancel(),
+            Step::Commands(_) | Step::TrickleCommands { .. } | Step::File(_) => {
+                panic!("{step:?} is no step of PostgreSQL's protocol")
+            }
         }
     }
 
@@ -304,7 +390,7 @@ impl<'s> Conversation<'s> {
     }
 
     fn filled(&self, text: &str) -> String {
-        padded(&text.replace("{{guess}}", &self.around.guess))
+        padded(&self.around.fill(text))
     }
 
     fn bytes(&self, messages: &[Message]) -> Vec<u8> {

@@ -21,6 +21,8 @@ pub(crate) struct TestGuard {
     pub(crate) rejudged: u32,
     /// Every result is under rules, whatever its statement.
     pub(crate) wants_all: bool,
+    /// Settings are asked for when the session was reset.
+    pub(crate) asks_settings: bool,
 }
 
 fn lossy(bytes: &[u8]) -> String {
@@ -80,6 +82,15 @@ impl Guard for TestGuard {
             return Some(self.rule(&text, catalogue_possible));
         }
         None
+    }
+
+    fn settings_queries(&mut self) -> Vec<String> {
+        if self.asks_settings { vec!["settings".into()] } else { Vec::new() }
+    }
+
+    fn settings_row(&mut self, result: usize, cells: &[Option<&[u8]>]) {
+        let cells: Vec<_> = cells.iter().map(|cell| cell.map(lossy)).collect();
+        self.log.push(format!("settings {result} {cells:?}"));
     }
 
     fn judge_function_call(&mut self, function: u32) -> Judged<Rc<str>> {

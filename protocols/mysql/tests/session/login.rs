@@ -1,4 +1,4 @@
-//! COM_CHANGE_USER, where the server checks the client.
+//! COM_CHANGE_USER, where the server checks the client, and COM_RESET_CONNECTION.
 
 use crate::messages::{S, c, packet};
 use crate::simulation::{Dialect, Simulation, contains};
@@ -61,4 +61,35 @@ fn a_password_does_not_leave_tls() {
     sim.c(&[change("allowed")]);
     let fault = sim.s_fault(&[packet(1, b"\xfemysql_clear_password\0\0")]);
     assert_eq!(fault.reason, "authentication_needs_upstream_tls");
+}
+
+#[test]
+fn what_follows_a_reset_waits_until_its_settings_are_known() {
+    let mut sim = Simulation::new();
+    sim.guard.asks_settings = true;
+    let reset = c::command(0x1f, b"");
+    assert_eq!(sim.c(&[c::query("SELECT 1"), reset.clone(), c::query("SELECT 2")]), c::query("SELECT 1"));
+    sim.to_server.clear();
+    let ok = S::new(true).ok(0, 0);
+    assert_eq!(sim.s(std::slice::from_ref(&ok)), ok);
+    assert_eq!(std::mem::take(&mut sim.to_server), reset);
+    assert!(sim.session.client_blocked());
+    assert_eq!(sim.s(std::slice::from_ref(&ok)), ok);
+    assert_eq!(std::mem::take(&mut sim.to_server), c::query("settings"));
+    let mut s = S::new(true);
+    assert_eq!(sim.s(&[s.texts(&["mode"]), s.row(&[Some(b"ANSI")]), s.end(0)]), b"");
+    assert!(sim.guard.log.contains(&"settings 0 [Some(\"ANSI\")]".to_owned()));
+    assert_eq!(std::mem::take(&mut sim.to_server), c::query("SELECT 2"));
+    assert_eq!(sim.s(std::slice::from_ref(&ok)), ok);
+    assert!(sim.session.is_idle());
+}
+
+#[test]
+fn a_reset_that_fails_holds_nothing_up() {
+    let mut sim = Simulation::new();
+    sim.guard.asks_settings = true;
+    sim.c(&[c::command(0x1f, b"")]);
+    sim.s(&[packet(1, b"\xff\x17\x04#08S01Unknown command")]);
+    assert!(!sim.session.client_blocked());
+    sim.passes(&[c::query("SELECT 1")], &[S::new(true).ok(0, 0)]);
 }

@@ -25,6 +25,15 @@ pub(super) fn beginning(policy: &Snapshot, facts: &SessionFacts) -> SqlContext {
     }
 }
 
+/// The context of a session that was reset, until its settings are read again; `None` for one of PostgreSQL.
+pub(super) fn forgotten(context: &SqlContext, version: &[u8]) -> Option<SqlContext> {
+    if context.dialect == Dialect::Postgres {
+        return None;
+    }
+    let dialect = MySql::of_version(version).map_or(Dialect::Unknown, Dialect::MySql);
+    Some(SqlContext { dialect, encoding: ClientEncoding::Unsafe, ..context.clone() })
+}
+
 /// The context after a setting of MySQL's took a value; `None` where it is none of those that matter.
 pub(super) fn learned(context: &SqlContext, name: &[u8], value: &[u8]) -> Option<SqlContext> {
     if context.dialect == Dialect::Postgres {
@@ -81,6 +90,9 @@ mod tests {
         assert_eq!(learned(&mode, b"character_set_client", b"gbk").unwrap().encoding, ClientEncoding::Unsafe);
         assert_eq!(learned(&mode, b"schema", b"Shop").unwrap().search_path.unwrap()[0].as_ref(), "shop");
         assert_eq!(learned(&mode, b"autocommit", b"ON"), None);
+        let reset = forgotten(&mode, b"9.7.4").unwrap();
+        assert_eq!((reset.dialect, reset.encoding), (version.dialect, ClientEncoding::Unsafe));
+        assert_eq!(forgotten(&SqlContext::default(), b"9.7.4"), None);
         assert_eq!(learned(&SqlContext::default(), b"sql_mode", b"ORACLE"), None);
     }
 }

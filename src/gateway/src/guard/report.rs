@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use audit::{MaskCount, Record, Text};
+use audit::{LocalFile, MaskCount, Record, Text};
 use bridge::metrics::count;
 use wire::guard::{Denial, Outcome, Parameter};
 use wire::limits::AUDIT_PARAMETERS;
@@ -22,6 +22,8 @@ pub(crate) struct Execution {
     sent_ns: u64,
     /// Time that Wiregate has added so far.
     added_ns: u64,
+    /// The file of the client's machine that the server was given: its name and its bytes.
+    pub(super) file: Option<(Box<[u8]>, u64)>,
 }
 
 impl Execution {
@@ -45,6 +47,7 @@ impl Execution {
             received_ns,
             sent_ns: now_ns,
             added_ns: now_ns.saturating_sub(received_ns),
+            file: None,
         }
     }
 }
@@ -141,6 +144,7 @@ impl SessionGuard {
             parameters_total: execution.parameters.len(),
             masks: &masks,
             oversized_cells,
+            local_file: execution.file.as_ref().map(|(name, bytes)| LocalFile { name, bytes: *bytes }),
             rows: outcome.rows,
             bytes_in: outcome.bytes_from_client,
             bytes_out: outcome.bytes_to_client,

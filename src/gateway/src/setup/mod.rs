@@ -7,7 +7,7 @@
 //! A task reads best here because every step waits for a peer; once the server is ready for statements, the
 //! session is handed to the driver and the task ends.
 
-mod mysql;
+pub(crate) mod mysql;
 pub(crate) mod port;
 mod postgres;
 mod server;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::behind::Behind;
 use super::mysql::Gathered;
-use super::query::{RESULTS, ROUTINES};
+use super::query::{GENERATED, RESULTS, ROUTINES};
 use super::routines::{Routine, Routines};
 use super::{Catalogue, Column, FIRST_USER_OID, Relation, types};
 use crate::sql::mysql::MySql;
@@ -108,7 +108,7 @@ impl CatalogueBuilder {
                 let routine = Routine::new(text(1)?, text(2));
                 self.routines.entry(text(0)?.into()).or_default().push(routine);
             }
-            9 => self.generated.push((oid(0)?, number(1)?, text(2)?.into())),
+            GENERATED => self.generated.push((oid(0)?, number(1)?, text(2)?.into())),
             10 => self.behind.relation(oid(0)?, text(1)?, text(2)?, text(3), number(4)?),
             11 => self.behind.type_code(text(0).unwrap_or_default(), text(1), text(2)? == "t"),
             12 => self.behind.holds(text(0)?, text(1)?, oid(2).zip(number(3))),

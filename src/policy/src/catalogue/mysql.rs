@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::builder::{CatalogueBuilder, CatalogueError};
+use super::query::{GENERATED, ROUTINES};
 use super::{Catalogue, FIRST_USER_OID};
 use crate::sql::Dialect;
 use crate::sql::lexer::{Kind, LexOptions, Lexed};
@@ -22,7 +23,7 @@ use crate::sql::mysql::MySql;
 /// | 0 | relation: database, name, type |
 /// | 1 | column: database, relation, position, name, `YES` if it may be NULL, expression that makes it |
 /// | 2 | view: database, name, definition |
-/// | 3 | routine: name |
+/// | 3 | routine: name, body |
 pub const QUERIES: [&str; 4] = [
     "SELECT table_schema, table_name, table_type FROM information_schema.tables \
      WHERE table_schema NOT IN ('mysql', 'performance_schema', 'sys')",
@@ -30,7 +31,7 @@ pub const QUERIES: [&str; 4] = [
      FROM information_schema.columns WHERE table_schema NOT IN ('mysql', 'performance_schema', 'sys')",
     "SELECT table_schema, table_name, view_definition FROM information_schema.views \
      WHERE table_schema NOT IN ('mysql', 'performance_schema', 'sys')",
-    "SELECT routine_name FROM information_schema.routines WHERE routine_schema <> 'sys'",
+    "SELECT routine_name, routine_definition FROM information_schema.routines WHERE routine_schema <> 'sys'",
 ];
 
 /// Relations of `information_schema` that show statements, values or statistics of values.
@@ -50,6 +51,9 @@ const LEFT_OUT: [&str; 13] = [
     "statistics_histogram",
 ];
 
+/// Longest body of a routine that is read.
+const ROUTINE_BYTES: usize = 256 << 10;
+
 type Name = (String, String);
 
 /// Rows as they come.
@@ -61,7 +65,7 @@ pub(super) struct Gathered {
     /// Relation, position, name, NOT NULL, generating expression.
     columns: Vec<(Name, String, String, bool, String)>,
     views: Vec<(Name, String)>,
-    routines: BTreeSet<String>,
+    routines: BTreeMap<String, Vec<Option<String>>>,
 }
 
 impl Gathered {
@@ -69,7 +73,7 @@ impl Gathered {
         // Definitions are printed without regard to the session's mode.
         let rules = MySql { ansi_quotes: false, no_backslash_escapes: false, ..rules };
         let (relations, columns) = (BTreeMap::new(), Vec::new());
-        Self { rules, relations, columns, views: Vec::new(), routines: BTreeSet::new() }
+        Self { rules, relations, columns, views: Vec::new(), routines: BTreeMap::new() }
     }
 
     /// Takes one row; `None` where it does not fit.
@@ -90,7 +94,9 @@ impl Gathered {
             }
             2 => self.views.push(((name(0)?, name(1)?), text(2).unwrap_or_default().to_owned())),
             3 => {
-                self.routines.insert(name(0)?);
+                // A body that the user may not see is not known.
+                let body = text(1).filter(|body| body.len() <= ROUTINE_BYTES).map(str::to_owned);
+                self.routines.entry(name(0)?).or_default().push(body);
             }
             _ => return None,
         }
@@ -116,17 +122,22 @@ impl Gathered {
             // Types matter for COPY only, which MySQL does not have.
             feed(&mut builder, 1, &[number, position, name, "25", "b", "S", flag(*not_null), flag(!made.is_empty())]);
             if !made.is_empty() {
-                feed(&mut builder, 8, &[number, position, &self.rewritten(made).unwrap_or_default()]);
+                feed(&mut builder, GENERATED, &[number, position, &self.rewritten(made).unwrap_or_default()]);
             }
         }
         for (view, definition) in &self.views {
             let Some(number) = numbers.get(view) else { continue };
             self.view(&mut builder, number, definition, &numbers);
         }
-        for routine in &self.routines {
+        let language = if self.rules.mariadb { "mariadb" } else { "mysql" };
+        for (routine, bodies) in &self.routines {
             feed(&mut builder, 5, &[routine, "u"]);
+            for body in bodies {
+                let body = body.as_ref().map(String::as_bytes);
+                builder.row(ROUTINES, &[Some(routine.as_bytes()), Some(language.as_bytes()), body]);
+            }
         }
-        for function in super::functions::BUILT_IN.iter().filter(|name| !self.routines.contains(**name)) {
+        for function in super::functions::BUILT_IN.iter().filter(|name| !self.routines.contains_key(**name)) {
             feed(&mut builder, 5, &[function, "b"]);
         }
         builder.finish()
@@ -144,7 +155,7 @@ impl Gathered {
         let mut known = !names.is_empty();
         for (at, name) in names.iter().enumerate() {
             let Some(name) = name else { continue };
-            if sign(at + 1, "(") && self.routines.contains(name) {
+            if sign(at + 1, "(") && self.routines.contains_key(name) {
                 known = false;
             }
             if sign(at + 1, ".")
@@ -240,7 +251,8 @@ mod tests {
             row(1, &["shop", "contacts", position, name, "YES", ""]);
         }
         row(2, &["shop", "contacts", view]);
-        row(3, &["leak"]);
+        row(3, &["leak", "RETURN (SELECT card FROM shop.customers LIMIT 1)"]);
+        row(3, &["twice", "RETURN n * 2"]);
         gathered.finish().unwrap()
     }
 
@@ -275,5 +287,6 @@ mod tests {
         assert_eq!(catalogue.function("concat"), FunctionKind::BuiltIn);
         assert_eq!(catalogue.function("leak"), FunctionKind::User);
         assert_eq!(catalogue.function("load_file"), FunctionKind::Unknown);
+        assert!(catalogue.is_readable("leak") && catalogue.is_readable("twice"));
     }
 }

@@ -213,3 +213,6 @@ pub const RESULTS: usize = 14;
 
 /// The result that holds the routines of the users.
 pub(super) const ROUTINES: usize = 8;
+
+/// The result that holds expressions of generated columns.
+pub(super) const GENERATED: usize = 9;

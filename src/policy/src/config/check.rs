@@ -79,7 +79,8 @@ fn rules(draft: &Draft, problems: &Problems) {
     let denies = draft.denies.iter().map(|(rule, marks)| (&*rule.name, marks));
     let masks = draft.masks.iter().map(|(rule, marks)| (&*rule.name, marks));
     let mut seen = BTreeSet::new();
-    for (count, (name, marks)) in denies.chain(masks).enumerate() {
+    let files = draft.local_files.iter().map(|(rule, marks)| (&*rule.name, marks));
+    for (count, (name, marks)) in denies.chain(masks).chain(files).enumerate() {
         if !seen.insert(name) {
             report(problems, marks, "name", format!("a second rule of the name \"{name}\""));
         }
@@ -97,6 +98,9 @@ fn rules(draft: &Draft, problems: &Problems) {
         scope(&rule.scope, marks);
         never::deny(rule, marks, problems);
         row_limit(rule, marks, draft, problems);
+    }
+    for (rule, marks) in &draft.local_files {
+        scope(&rule.scope, marks);
     }
     for (rule, marks) in &draft.masks {
         scope(&rule.scope, marks);

@@ -45,6 +45,8 @@ pub struct Config {
     pub denies: Vec<Deny>,
     /// Every `[[mask]]`, in the order of the file: the first that covers a column decides.
     pub masks: Vec<Mask>,
+    /// Every `[[local_file]]`, in the order of the file.
+    pub local_files: Vec<LocalFile>,
 }
 
 impl Config {
@@ -375,6 +377,18 @@ pub struct Deny {
     /// `mode`: `"enforce"` or `"report"`. Default `"enforce"`.
     pub mode: Mode,
     /// `listeners`, `groups`, `users`, `addresses`, `applications`, each with its `except_…`; `hours`, `days`.
+    pub scope: Scope,
+}
+
+/// `[[local_file]]`: files of a client's machine that a MySQL or MariaDB server may ask it for, while it runs
+/// `LOAD DATA LOCAL INFILE`. No other file is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalFile {
+    /// `name`: what the audit is told. Required, unique among rules.
+    pub name: Box<str>,
+    /// `files`: the file's name as the server gives it, which is as the statement wrote it. Left out: any.
+    pub files: Option<Vec<Glob>>,
+    /// As for a deny.
     pub scope: Scope,
 }
 

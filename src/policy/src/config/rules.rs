@@ -1,8 +1,8 @@
-//! The keys of `[[deny]]`, and those that `[[deny]]` and `[[mask]]` share: to whom, where and when.
+//! The keys of `[[deny]]` and `[[local_file]]`, and those that all rules share: to whom, where and when.
 
 use super::conditions::{Days, Hours, Schedule, Zone};
 use super::read::{Entry, Section};
-use super::{Deny, Mode, Scope, problem};
+use super::{Deny, LocalFile, Mode, Scope, problem};
 use crate::statement::kind::{self, KindSet};
 
 /// `[[deny]]`.
@@ -45,6 +45,14 @@ pub(super) fn deny(section: &Section<'_>) -> Option<Deny> {
         mode,
         scope,
     })
+}
+
+/// `[[local_file]]`.
+pub(super) fn local_file(section: &Section<'_>) -> Option<LocalFile> {
+    let name = section.required("name", Entry::text);
+    let files = section.entry("files").map(|entry| one_or_list(&entry));
+    let scope = scope(section);
+    Some(LocalFile { name: name?, files, scope })
 }
 
 /// A list of patterns; left out, it is empty.

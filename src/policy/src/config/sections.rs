@@ -11,8 +11,8 @@ use std::sync::Arc;
 use super::pattern::ColumnPattern;
 use super::read::{Entry, Marks, Section};
 use super::{
-    Admin, Audit, Auth, ClientTls, Config, Cores, Deny, Gateway, Listener, LiteralsFile, Mask, NotifyPayloads,
-    OnFailure, Password, PolicySettings, Predicates, Protocol, Secret, Unparsed, Upstream, UpstreamTls,
+    Admin, Audit, Auth, ClientTls, Config, Cores, Deny, Gateway, Listener, LiteralsFile, LocalFile, Mask,
+    NotifyPayloads, OnFailure, Password, PolicySettings, Predicates, Protocol, Secret, Unparsed, Upstream, UpstreamTls,
     UpstreamTlsMode, User, rules, units,
 };
 use crate::detect::{Detector, List, Pattern};
@@ -29,6 +29,7 @@ pub(super) struct Draft {
     pub(super) users: Vec<(User, Marks)>,
     pub(super) denies: Vec<(Deny, Marks)>,
     pub(super) masks: Vec<(Mask, Marks)>,
+    pub(super) local_files: Vec<(LocalFile, Marks)>,
     /// Whether every listener and user was read, so that names which are not among them are wrong.
     pub(super) names_complete: bool,
 }
@@ -48,6 +49,7 @@ impl Draft {
             users: plain(self.users),
             denies: plain(self.denies),
             masks: plain(self.masks),
+            local_files: plain(self.local_files),
         })
     }
 }
@@ -67,6 +69,7 @@ pub(super) fn draft(root: &Section<'_>) -> Draft {
         users,
         denies: each(root.tables("deny"), rules::deny),
         masks: each(root.tables("mask"), mask),
+        local_files: each(root.tables("local_file"), rules::local_file),
     }
 }
 

@@ -197,8 +197,8 @@ impl Planner<'_> {
         match part.kind {
             // The server's own words about a plan, unless a function of the users was run to make it: a plan shows
             // what an immutable one gave, as a constant.
-            Kind::EXPLAIN => self.judgement.reach != Reach::Unknown && !self.judgement.runs_code,
-            Kind::SHOW => self.judgement.reach != Reach::Unknown,
+            Kind::EXPLAIN => self.judgement.reach != Reach::Unknown && !self.judgement.runs_code && !part.shows_others,
+            Kind::SHOW => self.judgement.reach != Reach::Unknown && !part.shows_others,
             _ => {
                 let Some(items) = &part.projection else { return false };
                 let plain = items.len() == count && !items.iter().any(|item| matches!(item, Item::Wildcard { .. }));

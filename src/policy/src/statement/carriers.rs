@@ -32,6 +32,10 @@ pub(super) struct Carried {
     pub(super) bodies: Vec<Arc<str>>,
     /// Whether it shows what comes from other places than the relations that it names.
     pub(super) side_door: bool,
+    /// Whether it shows a plan in which stored values may stand.
+    pub(super) plan_shows_values: bool,
+    /// Whether it assigns to variables on the way (`@v := …`).
+    pub(super) assigns: bool,
     /// Whether it names relations only to define something that other statements run later.
     pub(super) defines: bool,
 }
@@ -134,6 +138,9 @@ fn explain(tokens: Tokens<'_, '_>, range: Range<usize>, levels: usize, carried: 
     while ["analyze", "analyse", "verbose"].iter().any(|word| tokens.is_word(at, word)) {
         analyze |= !tokens.is_word(at, "verbose");
         at += 1;
+    }
+    if matches!(tokens.lexed.options().dialect, Dialect::MySql(_)) {
+        at = mysql::behind_explain_options(tokens, at..range.end);
     }
     let outer = carried.kinds;
     command(tokens, at..range.end, levels - 1, carried);

@@ -26,6 +26,7 @@ const FUNCTIONS: &[(&str, Kind)] = &[
     ("gist_page_items*", Kind::FILE_ACCESS),
     ("heap_page_item*", Kind::FILE_ACCESS),
     ("lo_*", Kind::LARGE_OBJECTS),
+    ("load_file", Kind::FILE_ACCESS),
     ("lo_export", Kind::FILE_ACCESS),
     ("lo_import", Kind::FILE_ACCESS),
     ("loread", Kind::LARGE_OBJECTS),

@@ -76,6 +76,7 @@ pub fn judge_unread(rules: &UserRules, reason: &'static str, bytes: usize) -> Ju
         naming: None,
         set_operation: false,
         copy: None,
+        shows_others: true,
         single_table: None,
     };
     let refused = match rules.unparsed() {
@@ -340,6 +341,7 @@ impl Reader<'_, '_, '_> {
             naming: later::naming(tokens, &range, kind),
             set_operation,
             copy: carried.copy,
+            shows_others: carried.side_door || carried.plan_shows_values,
             single_table: statement.as_ref().and_then(projection::single_table),
         };
         Opened {

@@ -38,7 +38,7 @@ use wire::guard::Denial;
 
 pub use judge::{judge, judge_function_call, judge_unread};
 pub use later::{Named, Naming};
-pub use mysql::killed;
+pub use mysql::{killed, may_tell_of_last, shows_own_numbers};
 pub use projection::Item;
 pub use reported::may_report;
 pub use tree::{Name, RelationUse};
@@ -213,6 +213,9 @@ pub struct Part {
     pub naming: Option<Naming>,
     /// What a COPY copies.
     pub copy: Option<Copy>,
+    /// Whether its result shows what comes from other places than the relations that it names, or a plan in
+    /// which stored values may stand.
+    pub shows_others: bool,
     /// The one table that its outermost query reads, where it reads just one, by name.
     pub single_table: Option<Name>,
 }

@@ -121,6 +121,71 @@ fn describes(tokens: Tokens<'_, '_>, at: usize) -> bool {
     !tokens.is_sign(at, "(") && !OPENERS.iter().any(|word| tokens.is_word(at, word))
 }
 
+/// Where the statement begins behind EXPLAIN or ANALYZE: `EXTENDED`, `PARTITIONS`, `FORMAT = JSON`, `INTO @v`,
+/// `FOR DATABASE d`.
+pub(super) fn behind_explain_options(tokens: Tokens<'_, '_>, range: Range<usize>) -> usize {
+    let mut at = range.start;
+    while at < range.end {
+        let word = |words: &[&str]| words.iter().any(|word| tokens.is_word(at, word));
+        at += if word(&["extended", "partitions", "analyze"]) {
+            1
+        } else if word(&["format"]) && tokens.is_sign(at + 1, "=") {
+            3
+        } else if word(&["into"]) {
+            2
+        } else if word(&["for"]) && (tokens.is_word(at + 1, "database") || tokens.is_word(at + 1, "schema")) {
+            3
+        } else {
+            break;
+        };
+    }
+    at.min(range.end)
+}
+
+/// Words of statements that tell of the one before: `ROW_COUNT()`, `FOUND_ROWS()`, `SHOW WARNINGS`,
+/// `GET DIAGNOSTICS`, `@@error_count`.
+const OF_LAST: [&[u8]; 5] = [b"row_count", b"found_rows", b"warning", b"error", b"diagnostics"];
+
+/// Whether a text may tell of the statement before it, so that no statement of our own may go ahead of it: it
+/// would tell of that one.
+#[must_use]
+pub fn may_tell_of_last(text: &[u8]) -> bool {
+    OF_LAST.iter().any(|word| text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word)))
+}
+
+/// Whether a text shows nothing but numbers that the server keeps for the session: a SELECT of `ROW_COUNT()`,
+/// `FOUND_ROWS()`, `LAST_INSERT_ID()`, `CONNECTION_ID()` and their variables.
+#[must_use]
+pub fn shows_own_numbers(text: &[u8], context: &SqlContext) -> bool {
+    const CALLS: [&str; 4] = ["connection_id", "found_rows", "last_insert_id", "row_count"];
+    const VARIABLES: [&str; 4] = ["@@error_count", "@@identity", "@@last_insert_id", "@@warning_count"];
+    let options = LexOptions { dialect: context.dialect, ..LexOptions::default() };
+    let Dialect::MySql(_) = context.dialect else { return false };
+    let Ok(lexed) = Lexed::new(text, options) else { return false };
+    let tokens = Tokens::new(&lexed);
+    let (mut at, end) = (1, lexed.tokens().len());
+    let among = |at: usize, words: &[&str]| words.iter().any(|word| tokens.is_word(at, word));
+    if !tokens.is_word(0, "select") {
+        return false;
+    }
+    loop {
+        if among(at, &CALLS) && tokens.is_sign(at + 1, "(") && tokens.is_sign(at + 2, ")") {
+            at += 3;
+        } else if among(at, &VARIABLES) {
+            at += 1;
+        } else {
+            return false;
+        }
+        if tokens.is_word(at, "as") && tokens.is_name(at + 1) {
+            at += 2;
+        }
+        match () {
+            () if tokens.is_sign(at, ",") => at += 1,
+            () => return at == end || (tokens.is_sign(at, ";") && at + 1 == end),
+        }
+    }
+}
+
 /// The verb behind a WITH list.
 fn with_verb(tokens: Tokens<'_, '_>, range: Range<usize>) -> Option<Kind> {
     let mut at = range.start;
@@ -189,7 +254,18 @@ pub(super) fn refine(tokens: Tokens<'_, '_>, range: Range<usize>, kind: Kind, ca
     let has = |word: &str| tokens.find_word_any(range.clone(), word).is_some();
     let queries = ["select", "table", "values"].into_iter().any(has);
     match kind {
-        Kind::SELECT if has("into") && (has("outfile") || has("dumpfile")) => carried.kinds.insert(Kind::COPY_TO),
+        Kind::SELECT if has("into") && (has("outfile") || has("dumpfile")) => {
+            carried.kinds.insert(Kind::COPY_TO);
+            carried.kinds.insert(Kind::FILE_ACCESS);
+        }
+        // A file of the server's machine holds whatever was written there.
+        Kind::COPY_FROM if !has("local") => carried.kinds.insert(Kind::FILE_ACCESS),
+        // A variable that gets what the routine computes, or what an error says, is shown by the next statement.
+        Kind::CALL if range.clone().any(|at| is_variable(tokens, at)) => carried.kinds.insert(Kind::CREATE_TABLE_AS),
+        Kind::SHOW if tokens.is_word(range.start, "get") => {
+            carried.kinds.insert(Kind::CREATE_TABLE_AS);
+            carried.side_door = true;
+        }
         // AS may be left out.
         Kind::CREATE_TABLE if queries => carried.kinds.insert(Kind::CREATE_TABLE_AS),
         Kind::CREATE_FUNCTION | Kind::CREATE_TRIGGER | Kind::CREATE_RULE | Kind::ALTER_OTHER | Kind::DO => {
@@ -212,34 +288,77 @@ pub(super) fn refine(tokens: Tokens<'_, '_>, range: Range<usize>, kind: Kind, ca
             carried.opaque = Some("it runs a statement from a string");
         }
         Kind::FETCH => carried.opaque = Some("HANDLER reads rows without a query"),
-        Kind::EXPLAIN if tokens.is_word(range.start, "analyze") => carried.kinds.insert(Kind::EXPLAIN_ANALYZE),
+        Kind::EXPLAIN => {
+            if tokens.is_word(range.start, "analyze") {
+                carried.kinds.insert(Kind::EXPLAIN_ANALYZE);
+            }
+            carried.plan_shows_values = plan_shows_values(tokens, range.clone());
+            let options = range.start + 1..range.end.min(range.start + 8);
+            if options.into_iter().any(|at| tokens.is_word(at, "into") && is_variable(tokens, at + 1)) {
+                carried.opaque = Some("it puts a plan into a variable");
+            }
+        }
         _ => {}
     }
     // A value that a query puts into a variable can be shown by the next statement.
     let assigns = range.clone().any(|at| tokens.is_sign(at, ":="));
     if assigns && kind != Kind::SET {
         carried.kinds.insert(Kind::CREATE_TABLE_AS);
+        carried.assigns = true;
     }
     carried.side_door |= side_door(tokens, range, kind);
 }
 
+fn is_variable(tokens: Tokens<'_, '_>, at: usize) -> bool {
+    tokens.lexed.name(at).is_some_and(|name| name.starts_with('@') && !name.starts_with("@@"))
+}
+
+/// Whether a plan may hold values of rows: those of tables of one row, which the optimizer reads ahead. The
+/// table form has none. What MySQL shows without a FORMAT depends on a setting; MariaDB shows the table.
+fn plan_shows_values(tokens: Tokens<'_, '_>, range: Range<usize>) -> bool {
+    let Dialect::MySql(rules) = tokens.lexed.options().dialect else { return true };
+    let format = (range.start + 1..range.end.min(range.start + 8))
+        .find(|at| tokens.is_word(*at, "format") && tokens.is_sign(at + 1, "="));
+    match format {
+        Some(at) => !tokens.is_word(at + 2, "traditional"),
+        None => !rules.mariadb,
+    }
+}
+
+/// Whether a value of `sql_mode` adds to what holds already, by whole words: `CONCAT(@@sql_mode, ',STRICT…')`.
+fn adds_to_mode(tokens: Tokens<'_, '_>, at: usize) -> bool {
+    let own = tokens.lexed.name(at + 2).is_some_and(|name| ["@@sql_mode", "@@session.sql_mode"].contains(&&*name));
+    let words = tokens.lexed.string(at + 4).filter(|words| words.starts_with(','));
+    let closed = tokens.is_sign(at + 1, "(") && tokens.is_sign(at + 3, ",") && tokens.is_sign(at + 5, ")");
+    closed && own && words.is_some_and(|words| !changes_reading(&words))
+}
+
+/// Modes under which quotes, escapes or the grammar are others.
+const MODES: [&str; 12] = [
+    "ansi",
+    "ansi_quotes",
+    "db2",
+    "maxdb",
+    "mssql",
+    "no_backslash_escapes",
+    "oracle",
+    "postgresql",
+    "mysql323",
+    "mysql40",
+    "no_key_options",
+    "no_table_options",
+];
+/// Character sets in which a byte of ASCII may be part of another character.
+const ENCODINGS: [&str; 5] = ["big5", "cp932", "gb18030", "gbk", "sjis"];
+
+/// Whether one of the words of a list changes how texts are read.
+fn changes_reading(list: &str) -> bool {
+    let list = list.to_ascii_lowercase();
+    list.split(',').map(str::trim).any(|word| MODES.contains(&word) || ENCODINGS.contains(&word))
+}
+
 /// Settings under which quotes, backslashes or characters mean something else.
 fn reads_otherwise(tokens: Tokens<'_, '_>, range: Range<usize>) -> bool {
-    const MODES: [&str; 12] = [
-        "ansi",
-        "ansi_quotes",
-        "db2",
-        "maxdb",
-        "mssql",
-        "no_backslash_escapes",
-        "oracle",
-        "postgresql",
-        "mysql323",
-        "mysql40",
-        "no_key_options",
-        "no_table_options",
-    ];
-    const ENCODINGS: [&str; 5] = ["big5", "cp932", "gb18030", "gbk", "sjis"];
     let names = |name: &str| {
         let name = name.trim_start_matches('@');
         name.rsplit('.')
@@ -255,15 +374,14 @@ fn reads_otherwise(tokens: Tokens<'_, '_>, range: Range<usize>) -> bool {
         // The value is behind it; one that is not written out may be anything.
         let behind = at + 1..range.end;
         for value in behind {
-            if tokens.is_sign(value, ",") {
+            // The rest of a list that is in the parentheses of a call goes on with the next setting, at worst.
+            if tokens.is_sign(value, ",") || (tokens.is_word(value, "concat") && adds_to_mode(tokens, value)) {
                 break;
             }
             match tokens.kind(value) {
                 Some(TokenKind::Text) => {
                     let text = tokens.lexed.string(value).unwrap_or_default().to_ascii_lowercase();
-                    let changes =
-                        text.split(',').map(str::trim).any(|word| MODES.contains(&word) || ENCODINGS.contains(&word));
-                    if changes || name.contains("track") {
+                    if changes_reading(&text) || name.contains("track") {
                         return true;
                     }
                 }
@@ -320,7 +438,9 @@ fn side_door(tokens: Tokens<'_, '_>, range: Range<usize>, kind: Kind) -> bool {
         "sys",
         "last_insert_id_values",
     ];
-    let shows = kind == Kind::SHOW && range.clone().any(|at| SHOWS.iter().any(|word| tokens.is_word(at, word)));
+    // `EXPLAIN t` says what the table is; `SHOW EXPLAIN` shows a statement of others.
+    let mut behind = range.start + 1..range.end;
+    let shows = kind == Kind::SHOW && behind.any(|at| SHOWS.iter().any(|word| tokens.is_word(at, word)));
     shows
         || range.clone().any(|at| {
             let dotted = tokens.is_sign(at + 1, ".") || (at > range.start && tokens.is_sign(at - 1, "."));
@@ -432,6 +552,77 @@ mod tests {
         }
         for text in ["SHOW TABLES", "SELECT 1", "SELECT mysql FROM t"] {
             assert!(!opened(text).side_door, "{text}");
+        }
+    }
+
+    #[test]
+    fn options_of_explain_are_passed_over() {
+        assert_eq!(kinds("ANALYZE FORMAT=JSON UPDATE t SET a = 1"), "explain, explain analyze, update");
+        assert_eq!(kinds("EXPLAIN FORMAT = tree SELECT 1"), "explain");
+        for (text, expected) in [
+            ("EXPLAIN SELECT 1", false),
+            ("EXPLAIN FORMAT=TRADITIONAL SELECT 1", false),
+            ("EXPLAIN FORMAT=JSON SELECT 1", true),
+            ("ANALYZE FORMAT='json' SELECT 1", true),
+        ] {
+            assert_eq!(opened(text).plan_shows_values, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_plan_in_a_variable_cannot_be_seen() {
+        assert!(opened("EXPLAIN FORMAT=JSON INTO @e SELECT 1").opaque.is_some());
+        assert!(opened("EXPLAIN SELECT 1").opaque.is_none() && !opened("EXPLAIN people").side_door);
+    }
+
+    #[test]
+    fn values_that_go_into_variables_count_as_copies() {
+        for text in ["CALL p(@a)", "GET DIAGNOSTICS CONDITION 1 @t = MESSAGE_TEXT", "SELECT 1 WHERE (@v := 1)"] {
+            assert!(opened(text).kinds.meets(KindSet::of(Kind::CREATE_TABLE_AS)), "{text}");
+        }
+        assert!(!opened("CALL p(1)").kinds.meets(KindSet::of(Kind::CREATE_TABLE_AS)));
+    }
+
+    #[test]
+    fn files_of_the_server_are_a_class() {
+        let file = KindSet::of(Kind::FILE_ACCESS);
+        for text in ["LOAD DATA INFILE 'f' INTO TABLE t", "SELECT 1 INTO OUTFILE 'f'", "SELECT 1 INTO DUMPFILE 'f'"] {
+            assert!(opened(text).kinds.meets(file), "{text}");
+        }
+        assert!(!opened("LOAD DATA LOCAL INFILE 'f' INTO TABLE t").kinds.meets(file));
+    }
+
+    #[test]
+    fn modes_that_are_added_leave_texts_as_they_are_read() {
+        assert!(opened("SET @@SESSION.sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), @a = 1").opaque.is_none());
+        for text in [
+            "SET sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')",
+            "SET sql_mode = CONCAT(@@sql_mode, @x)",
+            "SET sql_mode = CONCAT('AN', 'SI')",
+            "SET sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES', @x)",
+        ] {
+            assert!(opened(text).opaque.is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_that_tell_of_the_last_statement_are_known() {
+        let context = SqlContext { dialect: Dialect::MySql(MARIADB), ..SqlContext::default() };
+        for text in ["SELECT ROW_COUNT()", "show WARNINGS", "SELECT found_rows() AS n"] {
+            assert!(may_tell_of_last(text.as_bytes()), "{text}");
+        }
+        assert!(!may_tell_of_last(b"SELECT 1"));
+        for text in ["SELECT ROW_COUNT(), LAST_INSERT_ID() AS id;", "select @@identity"] {
+            assert!(shows_own_numbers(text.as_bytes(), &context), "{text}");
+        }
+        for text in [
+            "SELECT ROW_COUNT(), ssn FROM t",
+            "SELECT LAST_INSERT_ID(pay) FROM t",
+            "SELECT 1; SELECT 2",
+            "SELECT ROW_COUNT(",
+            "",
+        ] {
+            assert!(!shows_own_numbers(text.as_bytes(), &context), "{text}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a function or procedure of the users does, by its definition as `pg_get_functiondef` writes it.
 //!
-//! SQL bodies are read statement by statement, PL/pgSQL by the words that may begin a statement there. Code in
-//! another language, and statements built from strings, are unknown. It may assume that the server wrote the
+//! SQL bodies are read statement by statement, PL/pgSQL by the words that may begin a statement there, bodies of
+//! MySQL and MariaDB by all of their words. Code in another language, and statements built from strings, are unknown. It may assume that the server wrote the
 //! definition; it must never take code that it does not read for code that does nothing.
 
 use core::ops::Range;
@@ -12,7 +12,9 @@ use super::carriers;
 use super::kind::{Kind, KindSet};
 use super::matching;
 use super::tokens::Tokens;
+use crate::sql::Dialect;
 use crate::sql::lexer::{Kind as TokenKind, LexOptions, Lexed};
+use crate::sql::mysql::MySql;
 
 /// What a routine does when it is called.
 #[derive(Clone, Debug)]
@@ -57,6 +59,9 @@ impl Code {
 /// Reads a routine. `definition` is `None` where its language has none that could be read.
 pub(crate) fn read(language: &str, definition: Option<&str>) -> Code {
     let Some(definition) = definition else { return Code::unknown("it calls code in a language that is not read") };
+    if let Some(dialect) = mysql_dialect(language) {
+        return mysql_body(definition, dialect);
+    }
     if ["expression", "rule", "statement"].contains(&language) {
         return body(language, definition);
     }
@@ -233,6 +238,56 @@ fn assigned(tokens: Tokens<'_, '_>, range: Range<usize>) -> (Vec<Box<str>>, bool
     (columns, row)
 }
 
+/// MySQL's dialect by a language's name: every version comment counts as code, since some version may run it.
+fn mysql_dialect(language: &str) -> Option<Dialect> {
+    let mariadb = match language {
+        "mariadb" => true,
+        "mysql" => false,
+        _ => return None,
+    };
+    let version = if mariadb { 999_999 } else { 99_999 };
+    Some(Dialect::MySql(MySql { mariadb, version, ansi_quotes: false, no_backslash_escapes: false }))
+}
+
+/// A body of MySQL's or MariaDB's. It was made under some `sql_mode`, so quotes in it may mean either thing; its
+/// words count wherever they stand, but for those of the language itself.
+fn mysql_body(text: &str, dialect: Dialect) -> Code {
+    let Ok(lexed) = Lexed::new(text.as_bytes(), LexOptions { dialect, ..LexOptions::default() }) else {
+        return Code::unknown("it calls code that is not lexed");
+    };
+    let tokens = Tokens::new(&lexed);
+    let all = 0..lexed.tokens().len();
+    let own =
+        [Kind::BEGIN, Kind::DO, Kind::SHOW].into_iter().fold(KindSet::EMPTY, |own, kind| own.union(KindSet::of(kind)));
+    let mut kinds = carriers::keywords(tokens, all.clone()).without(own);
+    let builds = all.clone().any(|at| tokens.is_word(at, "prepare") || tokens.is_word(at, "execute"));
+    let unknown = builds.then_some("it calls code that builds statements from strings");
+    if builds {
+        kinds = kinds.union(carriers::code_keywords(text, lexed.options(), 4).0);
+        kinds.insert(Kind::UNKNOWN_CODE);
+    }
+    // What it puts into a variable of the session is there for later statements.
+    let variable =
+        |at: usize| tokens.lexed.name(at).is_some_and(|name| name.starts_with('@') && !name.starts_with("@@"));
+    if all.clone().any(variable) {
+        kinds.insert(Kind::CREATE_TABLE_AS);
+    }
+    let mut calls = Vec::new();
+    matching::token_calls(tokens, all, &|_| true, &mut calls);
+    let calls = calls.into_iter().map(|name| name.name).collect();
+    Code {
+        mentions: Mentions::of(tokens, 0..lexed.tokens().len()),
+        changes_encoding: false,
+        assigns: Box::default(),
+        assigns_row: false,
+        kinds,
+        unknown,
+        text: text.into(),
+        calls,
+        changes_settings: false,
+    }
+}
+
 /// Whether PL/pgSQL code runs statements that it builds: `EXECUTE`, but not `GRANT EXECUTE` or a trigger's.
 fn builds_statements(tokens: Tokens<'_, '_>, mut range: Range<usize>) -> bool {
     range.any(|at| {
@@ -251,6 +306,25 @@ mod tests {
             "CREATE OR REPLACE FUNCTION public.f(a integer DEFAULT 1)\n RETURNS void\n LANGUAGE {language}\n{body}\n"
         );
         read(language, Some(&definition))
+    }
+
+    #[test]
+    fn bodies_of_mysql_are_told_by_all_their_words() {
+        for (body, kinds) in [
+            ("RETURN n * 2", ""),
+            // TABLE may begin a query.
+            ("DROP TABLE carts", "drop table, select"),
+            ("BEGIN DECLARE x int; DELETE FROM carts; RETURN 1; END", "delete"),
+            ("BEGIN DECLARE x int; TRUNCATE carts; END", "truncate"),
+            ("/*!50000 DROP TABLE t */", "drop table, select"),
+        ] {
+            let code = read("mariadb", Some(body));
+            assert_eq!((code.kinds.to_string().as_str(), code.unknown), (kinds, None), "{body}");
+        }
+        let code = read("mysql", Some("BEGIN SET @q = 'DROP TABLE t'; PREPARE s FROM @q; EXECUTE s; END"));
+        assert!(code.unknown.is_some() && code.kinds.meets(KindSet::of(Kind::DROP_TABLE)));
+        assert!(read("mysql", Some("SET @a = 1")).kinds.meets(KindSet::of(Kind::CREATE_TABLE_AS)));
+        assert!(read("mysql", None).unknown.is_some());
     }
 
     #[test]

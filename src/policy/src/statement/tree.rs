@@ -122,6 +122,16 @@ impl Walk {
         }
     }
 
+    /// A table and those that it is joined with, each where it is one.
+    fn all_targets(&mut self, table: &TableWithJoins) {
+        self.target_factor(&table.relation);
+        for join in &table.joins {
+            if let TableFactor::Table { .. } | TableFactor::NestedJoin { .. } = &join.relation {
+                self.target_factor(&join.relation);
+            }
+        }
+    }
+
     fn first_target(&mut self, tables: &[TableWithJoins]) {
         if let Some(first) = tables.first() {
             self.target_factor(&first.relation);
@@ -158,13 +168,31 @@ impl Walk {
             Statement::Update(update) => {
                 kinds.insert(Kind::UPDATE);
                 self.facts.missing_where |= update.selection.is_none();
-                self.target_factor(&update.table.relation);
+                self.all_targets(&update.table);
             }
             Statement::Delete(delete) => {
                 kinds.insert(Kind::DELETE);
                 self.facts.missing_where |= delete.selection.is_none();
                 let (FromTable::WithFromKeyword(tables) | FromTable::WithoutKeyword(tables)) = &delete.from;
                 self.first_target(tables);
+                // MySQL's changes of several tables name them by their aliases: each may be meant.
+                if !delete.tables.is_empty() {
+                    tables.iter().for_each(|table| self.all_targets(table));
+                }
+                let named = |using: &TableWithJoins| {
+                    let aliases =
+                        core::iter::once(&using.relation).chain(using.joins.iter().map(|join| &join.relation));
+                    aliases.filter_map(projection::alias_of).any(|alias| {
+                        tables.iter().any(|table| {
+                            matches!(&table.relation, TableFactor::Table { name, .. }
+                                if Name::of(name).is_some_and(|name| *name.name == *alias.name.value))
+                        })
+                    })
+                };
+                let using: Vec<&TableWithJoins> = delete.using.iter().flatten().collect();
+                if tables.len() > 1 || using.iter().any(|using| named(using)) {
+                    using.into_iter().for_each(|table| self.all_targets(table));
+                }
             }
             Statement::Merge(merge) => {
                 kinds.insert(Kind::MERGE);

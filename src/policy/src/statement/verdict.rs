@@ -306,6 +306,10 @@ fn goes_elsewhere(case: &Case<'_, '_, '_>, followed: &Followed<'_>) -> bool {
     if case.carried.leading == Some(Kind::EXPLAIN) && !has(Kind::EXPLAIN_ANALYZE) {
         return false;
     }
+    if case.carried.assigns {
+        // What a condition assigns is not followed.
+        return true;
+    }
     let file = case.carried.copy.as_ref().is_some_and(|copy| !copy.to_server && copy.end != End::Client);
     let stored = has(Kind::CREATE_TABLE_AS) || has(Kind::CREATE_VIEW) || has(Kind::CREATE_RULE) || file;
     let Followed { lineage, sight } = followed;

@@ -18,7 +18,7 @@
 mod gateway_auth;
 mod packets;
 mod passthrough;
-mod settings;
+pub(crate) mod settings;
 
 use mysql::capability::Capabilities;
 use mysql::greeting::Greeting;

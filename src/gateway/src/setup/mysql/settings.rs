@@ -15,11 +15,11 @@ use super::super::{Setting, SetupError, server_gone};
 use super::packets::{broken, next, reply};
 
 /// What is asked for, and the names under which the guard hears of it.
-const NAMES: [&[u8]; 3] = [b"sql_mode", b"character_set_client", b"schema"];
-const READ: &[u8] = b"SELECT @@SESSION.sql_mode, @@SESSION.character_set_client, DATABASE()";
+pub(crate) const NAMES: [&[u8]; 3] = [b"sql_mode", b"character_set_client", b"schema"];
+pub(crate) const READ: &[u8] = b"SELECT @@SESSION.sql_mode, @@SESSION.character_set_client, DATABASE()";
 
 /// Only once in the list, and with what the operator wants tracked.
-const TRACK: &[u8] =
+pub(crate) const TRACK: &[u8] =
     b"SET SESSION session_track_system_variables = CONCAT(@@SESSION.session_track_system_variables, ',sql_mode')";
 
 /// Most columns or rows that are read of a reply.

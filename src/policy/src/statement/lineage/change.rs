@@ -46,6 +46,8 @@ impl<'a> Resolver<'a> {
             Places::Named(insert.columns.iter().filter_map(first_part).collect())
         };
         self.stored(&target, &places, &values);
+        // MySQL's `INSERT … SET column = value`.
+        self.assigned(&target, &insert.assignments, &scope.inside(&Level::single(target.clone())));
         let excluded = excluded(&target, &places, &values);
         let mut level = Level::single(target.clone());
         match &insert.on {
