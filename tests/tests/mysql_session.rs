@@ -63,11 +63,22 @@ fn conversation(client: &mut Client) -> String {
     said
 }
 
+/// Without what error 1243 says of the server's inside: a number that MariaDB goes on counting where an earlier session
+/// of the same thread ended, and the name of a function, which differs between the families.
+fn settled(said: &str) -> String {
+    let of_a_statement = "Unknown prepared statement handler";
+    let line = |line: &str| match line.find(of_a_statement) {
+        Some(at) => format!("{}{of_a_statement}\n", &line[..at]),
+        None => format!("{line}\n"),
+    };
+    said.lines().map(line).collect()
+}
+
 fn assert_same(name: &str, setup: impl Fn(&Server) -> Setup, tls: bool) {
     let server = or_skip!(Server::find(name));
     let gateway = setup(&server).start();
     for (what, capabilities) in dialects() {
-        let talk = |endpoint: &Endpoint| conversation(&mut Client::login_with(endpoint, capabilities));
+        let talk = |endpoint: &Endpoint| settled(&conversation(&mut Client::login_with(endpoint, capabilities)));
         let direct = talk(&server.endpoint("dora", tls));
         let through = talk(&gateway.endpoint("dora", tls));
         for (expected, seen) in direct.lines().zip(through.lines()) {
