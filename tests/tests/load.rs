@@ -59,8 +59,9 @@ fn a_thousand_clients_that_stop_reading_harm_nobody() {
     let beside = transactions_per_second(&server, &gateway, seconds);
     let held = gateway.resident_kib().saturating_sub(before);
     println!("{held} KiB held; {beside:.0} transactions a second beside them, {alone:.0} alone");
-    // The server's own thousand processes and the kernel's full buffers take their share of two cores.
-    assert!(beside > alone * 0.6, "{beside:.0} transactions a second beside them, {alone:.0} alone");
+    // The server's own thousand processes and the kernel's full buffers take their share of two cores, and not the
+    // same one each time (0.58 to 1.1 were seen); where the slow ones stop the others, next to nothing is left.
+    assert!(beside > alone * 0.4, "{beside:.0} transactions a second beside them, {alone:.0} alone");
     assert!(held < KIB_FOR_EACH * SLOW as u64, "{held} KiB for {SLOW} clients");
 
     // A reader that wakes gets all of it. The others leave first: with a thousand full send buffers of the server
