@@ -89,7 +89,7 @@ fn malformed() -> Step {
     refused(Answer::Error(error::MALFORMED_PACKET, *b"HY000", "Malformed communication packet.".into()))
 }
 
-/// In the words of both servers, which name their function for the command.
+/// In MariaDB's words, which name its function for the command; MySQL's name another one of its own.
 fn unknown_statement(id: u32, function: &str) -> Step {
     let text = format!("Unknown prepared statement handler ({id}) given to {function}");
     refused(Answer::Error(error::UNKNOWN_STATEMENT, *b"HY000", text.into()))
