@@ -11,6 +11,7 @@ use wire::value::{Encoding, ValueType};
 
 use super::json::{Piece, Walk, blank_leading_zeros};
 use super::set::{Detector, DetectorUse};
+use super::signs::Signs;
 use super::{card, container};
 use crate::mask::constant::json_escaped;
 use crate::mask::number::whole_numeric;
@@ -23,9 +24,9 @@ const DEPTH: u8 = 8;
 
 /// Masks what the rules find in a whole cell, and counts the cell once for each rule that found something.
 pub(super) fn scan(uses: &[DetectorUse], shape: Shape, cell: &mut [u8], counts: &mut MaskCounts) -> CellOutcome {
-    let mut scan = Scan { uses, found: Vec::new(), whole: None, edits: Vec::new(), splices: false };
+    let mut scan = Scan { uses, found: Found::default(), whole: None, edits: Vec::new(), splices: false };
     scan.value(shape.value_type, shape.encoding, cell, DEPTH);
-    scan.found.iter().for_each(|index| counts.add(uses[*index].rule));
+    scan.found.each(|index| counts.add(uses[index].rule));
     match scan.whole {
         Some(method) => mask_value(shape, method, cell),
         None if scan.edits.is_empty() => CellOutcome::InPlace,
@@ -49,11 +50,37 @@ fn spliced(cell: &[u8], mut edits: Vec<(Range<usize>, Vec<u8>)>) -> Vec<u8> {
     bytes
 }
 
+/// Places of uses in their set, none twice. Cells in which the first 64 find something need no memory.
+#[derive(Default)]
+struct Found {
+    first: u64,
+    later: Vec<usize>,
+}
+
+impl Found {
+    fn add(&mut self, index: usize) {
+        match u32::try_from(index).ok().and_then(|index| 1_u64.checked_shl(index)) {
+            Some(bit) => self.first |= bit,
+            None if self.later.contains(&index) => {}
+            None => self.later.push(index),
+        }
+    }
+
+    fn each(&self, mut visit: impl FnMut(usize)) {
+        let mut left = self.first;
+        while left != 0 {
+            visit(left.trailing_zeros() as usize);
+            left &= left - 1;
+        }
+        self.later.iter().copied().for_each(visit);
+    }
+}
+
 /// What was found so far in one cell.
 struct Scan<'a> {
     uses: &'a [DetectorUse],
     /// The uses that found something.
-    found: Vec<usize>,
+    found: Found,
     /// How the whole cell is to be masked, where a match asks for that.
     whole: Option<&'a Method>,
     /// What is to stand in place of which bytes of the cell; they hold stars already.
@@ -128,7 +155,11 @@ impl<'a> Scan<'a> {
 
     /// Masks every match in a text, which begins at `base` of the cell.
     fn text(&mut self, text: &mut [u8], base: usize, fill: Fill) {
+        let mut signs = Signs::of(text);
         for (index, one) in self.uses.iter().enumerate() {
+            if !signs.fit(&one.detector) {
+                continue;
+            }
             let (mut from, mut searches) = (0, 0);
             while let Some(range) = one.detector.find(text, from, &mut searches) {
                 self.note(index);
@@ -138,6 +169,9 @@ impl<'a> Scan<'a> {
                     return;
                 }
                 self.masked(&one.method, text, range, base, fill);
+            }
+            if from > 0 {
+                signs = Signs::of(text);
             }
         }
     }
@@ -241,7 +275,8 @@ impl<'a> Scan<'a> {
 
     /// A value whose parts cannot be masked in place: any match takes all of it.
     fn contained(&mut self, text: &[u8]) {
-        for (index, one) in self.uses.iter().enumerate() {
+        let signs = Signs::of(text);
+        for (index, one) in self.uses.iter().enumerate().filter(|(_, one)| signs.fit(&one.detector)) {
             if one.detector.find(text, 0, &mut 0).is_some() {
                 self.note(index);
                 self.take_whole(&one.method);
@@ -275,9 +310,7 @@ impl<'a> Scan<'a> {
     }
 
     fn note(&mut self, index: usize) {
-        if !self.found.contains(&index) {
-            self.found.push(index);
-        }
+        self.found.add(index);
     }
 
     /// Notes that a detector found something; `None` where the set does not ask for it.

@@ -57,6 +57,7 @@ mod phone;
 mod prefixes;
 mod secret;
 mod set;
+mod signs;
 mod ssn;
 mod token;
 mod word;

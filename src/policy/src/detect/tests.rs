@@ -5,6 +5,7 @@ use std::sync::Arc;
 use wire::guard::{CellOutcome, Treatment};
 use wire::value::{Encoding, ValueType};
 
+use super::signs::Signs;
 use super::*;
 use crate::mask::number::numeric_binary;
 use crate::mask::{ALL_TYPES, ColumnSpec, MaskCounts, Method, RowMask};
@@ -138,6 +139,7 @@ fn each_value_is_found_by_its_detector() {
         let found = detector.find(value.as_bytes(), 0, &mut 0);
         let whole = detector == Detector::UrlPassword || found == Some(0..value.len());
         assert!(found.is_some() && whole, "{value}: {found:?}");
+        assert!(Signs::of(value.as_bytes()).fit(&detector), "{value} is not looked at");
     }
 }
 
@@ -189,6 +191,9 @@ fn whatever_a_rule_finds_in_noise_is_covered() {
                     hits.iter().any(|hit| value.contains(hit)),
                     "{round}: {detector} {range:?} of {text:?}: {hits:?}"
                 );
+                // A password is all that is found of its URL.
+                let looked = if detector == Detector::UrlPassword { &cell[..] } else { &cell[range.clone()] };
+                assert!(Signs::of(looked).fit(&detector), "{round}: {detector} is kept from {range:?} of {text:?}");
                 from = range.end;
                 found += 1;
             }
