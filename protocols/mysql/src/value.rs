@@ -99,19 +99,27 @@ pub(crate) fn field(form: Form, rest: &[u8]) -> Option<(usize, usize)> {
 
 /// The same for a cell of a text row: `Some(None)` is NULL.
 #[expect(clippy::option_option, reason = "malformed, NULL and a length are three things")]
+#[inline]
 pub(crate) fn text_field(rest: &[u8]) -> Option<Option<(usize, usize)>> {
+    match *rest.first()? {
+        length @ 0..=0xfa => Some(Some((1, usize::from(length)))),
+        first => long_text_field(first, rest),
+    }
+}
+
+#[expect(clippy::option_option, reason = "as above")]
+fn long_text_field(first: u8, rest: &[u8]) -> Option<Option<(usize, usize)>> {
     let number = |bytes: &[u8]| {
         let wide =
             bytes.iter().rev().try_fold(0_u64, |value, byte| value.checked_mul(256)?.checked_add(u64::from(*byte)));
         usize::try_from(wide?).ok()
     };
-    match *rest.first()? {
+    match first {
         crate::lenenc::NULL => Some(None),
-        length @ 0..=0xfa => Some(Some((1, usize::from(length)))),
         0xfc => Some(Some((3, number(rest.get(1..3)?)?))),
         0xfd => Some(Some((4, number(rest.get(1..4)?)?))),
         0xfe => Some(Some((9, number(rest.get(1..9)?)?))),
-        0xff => None,
+        _ => None,
     }
 }
 

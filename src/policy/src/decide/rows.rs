@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wire::value::{Column, Origin};
+use wire::value::{Column, NamedOrigin, Origin};
 
 use crate::catalogue::{Catalogue, ColumnMask, FunctionKind, Relation, Sight};
 use crate::detect::DetectorSet;
@@ -10,7 +10,7 @@ use crate::mask::{ColumnSpec, Method, RowMask};
 use crate::rule::RuleId;
 use crate::snapshot::UserRules;
 use crate::statement::kind::{self, Kind, KindSet};
-use crate::statement::lineage::Output;
+use crate::statement::lineage::{self, Output};
 use crate::statement::{Item, Judgement, Part, Reach};
 
 /// What is to happen to the rows of a result.
@@ -124,12 +124,18 @@ impl Planner<'_> {
     }
 
     fn column(&self, place: Place<'_>, column: &Column, stale: &mut bool) -> ColumnSpec {
-        let origin = match column.origin {
-            // Names are not looked up yet: such a column counts as one of unknown origin.
-            Origin::None | Origin::Attribute { relation: 0, .. } | Origin::Named(_) => None,
-            Origin::Attribute { relation, number } => Some((relation, number)),
+        let (origin, mask) = match &column.origin {
+            Origin::None | Origin::Attribute { relation: 0, .. } => (None, self.mask(place, None, stale)),
+            Origin::Attribute { relation, number } => {
+                let origin = Some((*relation, *number));
+                (origin, self.mask(place, origin, stale))
+            }
+            Origin::Named(names) => {
+                let named = self.named(names);
+                let mask = self.mask(place, None, stale).or_else(|| self.mask_by_name(named));
+                (named.filter(|origin| is_stored(place, *origin)), mask)
+            }
         };
-        let mask = if self.rules.has_column_masks() { self.mask(place, origin, stale) } else { None };
         let known = origin.and_then(|(relation, _)| self.catalogue?.relation(relation));
         let nullable = match (known, origin) {
             // An outer join makes NULL of any column; its client has to expect it.
@@ -140,7 +146,31 @@ impl Planner<'_> {
         ColumnSpec { value_type: column.value_type, encoding: column.encoding, nullable, mask, detectors }
     }
 
+    /// The column that a server means by names: its relation and its number.
+    fn named(&self, names: &NamedOrigin) -> Option<(u32, i16)> {
+        let lower = |name: &str| name.to_ascii_lowercase();
+        let (schema, column) = (lower(&names.schema), lower(&names.column));
+        let mut relations = self.catalogue?.named(Some(&schema), &lower(&names.relation));
+        let relation = relations.next().filter(|_| relations.next().is_none())?;
+        let column = relation.columns.iter().find(|known| *known.name == *column)?;
+        Some((relation.oid, column.number))
+    }
+
+    /// The mask of a column that a server names, whatever the statement says.
+    ///
+    /// A name can only add a mask: a derived table, or one of a session's own, may bear that of a relation.
+    fn mask_by_name(&self, named: Option<(u32, i16)>) -> Option<(RuleId, Method)> {
+        let (relation, number) = named?;
+        match self.sight?.mask_of(relation, number) {
+            ColumnMask::Masked(rule, method) => Some((rule, method)),
+            ColumnMask::UnknownRelation | ColumnMask::None => None,
+        }
+    }
+
     fn mask(&self, place: Place<'_>, origin: Option<(u32, i16)>, stale: &mut bool) -> Option<(RuleId, Method)> {
+        if !self.rules.has_column_masks() {
+            return None;
+        }
         let Some((relation, number)) = origin else { return self.computed(place) };
         let found = self.sight.map_or(ColumnMask::UnknownRelation, |sight| sight.mask_of(relation, number));
         match found {
@@ -214,6 +244,17 @@ impl Planner<'_> {
         }
         detectors_of(self.rules, self.catalogue, known, origin.map_or(0, |(_, number)| number), self.origin_holds())
     }
+}
+
+/// Whether a result shows the values of a column as they are stored, by what is known of the statement.
+fn is_stored(place: Place<'_>, (relation, number): (u32, i16)) -> bool {
+    place.shown.is_some_and(|shown| {
+        let own = |origin: &lineage::Origin| origin.relation == relation && origin.column == number;
+        shown.plain
+            && !shown.spread
+            && !shown.flow.is_unknown()
+            && matches!(shown.flow.origins(), [origin] if own(origin))
+    })
 }
 
 /// The detectors for a column of a relation, or for a value of unknown origin.

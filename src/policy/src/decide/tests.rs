@@ -1,7 +1,7 @@
 //! Which columns of a result are masked, for rows and for COPY.
 
 use wire::guard::{CopyShape, CopySyntax};
-use wire::value::{Column, Encoding, Origin, ValueType};
+use wire::value::{Column, Encoding, NamedOrigin, Origin, ValueType};
 
 use super::*;
 use crate::catalogue::Catalogue;
@@ -155,6 +155,39 @@ fn detectors_look_where_their_columns_are() {
     assert_eq!(rows(&everywhere, "SELECT 1", origins, Some(&shop)).0, "dddd");
     let both = rules(&format!("{CARD}{mails}"));
     assert_eq!(rows(&both, "SELECT 1", &[Some((CUSTOMERS, 3)), Some((ORDERS, 3))], Some(&shop)).0, "Kd");
+}
+
+#[test]
+fn names_that_a_server_gives_add_masks_and_spare_columns_without_detectors() {
+    let mails = "[[mask]]\nname = \"m\"\ndetect = [\"email\"]\ncolumns = [\"public.orders.total\"]\n";
+    let (rules, shop) = (rules(&format!("{CARD}{mails}")), shop());
+    let named = |(schema, relation, column): (&str, &str, &str)| Column {
+        name: "x".into(),
+        origin: Origin::Named(Box::new(NamedOrigin {
+            schema: schema.into(),
+            relation: relation.into(),
+            column: column.into(),
+        })),
+        value_type: ValueType::Text,
+        encoding: Encoding::Text,
+    };
+    let (card, id, name) =
+        (("public", "Customers", "CARD"), ("public", "customers", "id"), ("public", "customers", "name"));
+    for (text, origins, expected) in [
+        ("SELECT card, 1 FROM customers", &[card, ("", "", "")][..], "Kd"),
+        ("SELECT id, name FROM customers", &[id, name], ".."),
+        ("SELECT name, total FROM customers, orders", &[name, ("public", "orders", "total")], ".d"),
+        // The statement says nothing of it.
+        ("SELECT id FROM customers", &[card], "K"),
+        // It is not what the server names.
+        ("SELECT name, lower(name) FROM customers", &[id, name], "dd"),
+        ("SELECT id FROM customers", &[("other", "customers", "id")], "d"),
+    ] {
+        let judgement = judge(&rules, text.as_bytes(), &SqlContext::default(), Some(&shop));
+        let columns: Vec<Column> = origins.iter().copied().map(named).collect();
+        let decision = plan_rows(&rules, &judgement, 0, &columns, Some(&shop));
+        assert_eq!(letters(decision.mask.as_ref(), columns.len()), expected, "{text}");
+    }
 }
 
 fn copied(rules: &UserRules, text: &str, count: usize, catalogue: Option<&Catalogue>) -> String {
