@@ -34,9 +34,9 @@ enum Kind {
 /// For each byte a one in the eighth of its kind.
 const EIGHTHS: [u64; 256] = {
     let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        let kind = match byte as u8 {
+    let mut byte = 0_u8;
+    while byte.is_ascii() {
+        let kind = match byte {
             b'0'..=b'9' => Some(Kind::Digit),
             b'A'..=b'Z' => Some(Kind::Capital),
             b'.' => Some(Kind::Point),
@@ -48,7 +48,7 @@ const EIGHTHS: [u64; 256] = {
             _ => None,
         };
         if let Some(kind) = kind {
-            table[byte] = 1 << (8 * kind as u32);
+            table[byte as usize] = 1 << (8 * kind as u32);
         }
         byte += 1;
     }
