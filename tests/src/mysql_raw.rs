@@ -190,6 +190,34 @@ impl Client {
         }
     }
 
+    /// Becomes another user over the same connection: COM_CHANGE_USER, without an answer at first, so that the server
+    /// asks for one.
+    ///
+    /// # Errors
+    /// As [`Client::try_login`].
+    pub fn change_user(&mut self, endpoint: &Endpoint) -> Result<(), String> {
+        let channel = if endpoint.tls { Channel::Tls } else { Channel::Plain };
+        let mut login = UpstreamAuth::again(Secret::new(endpoint.password.as_bytes()), channel);
+        self.command(&message::change_user(&endpoint.user, b"", &endpoint.database, "to_be_asked"));
+        loop {
+            let answer = self.message().ok_or("closed during the change")?;
+            if answer.payload.first() == Some(&0xff) {
+                return Err(reply::End::parse(&answer.payload, self.capabilities).to_string());
+            }
+            let mut out = Vec::new();
+            let progress = login.on_reply(&answer.payload, answer.seq, &mut out);
+            login = match progress.map_err(|fault| fault.message.to_string())? {
+                UpstreamProgress::Done => return Ok(()),
+                UpstreamProgress::More(login) => login,
+                UpstreamProgress::Encrypt(encrypt) => {
+                    let cipher = rsa(&encrypt.key, encrypt.password.expose()).ok_or("the server's RSA key")?;
+                    encrypt.encrypted(&cipher, &mut out)
+                }
+            };
+            self.send(&out).map_err(|error| error.to_string())?;
+        }
+    }
+
     /// Starts TLS now.
     ///
     /// # Errors

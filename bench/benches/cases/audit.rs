@@ -56,6 +56,7 @@ fn statement<'a>(
         bytes_out: 91,
         tag: b"SELECT 1",
         sqlstate: None,
+        error_code: None,
         server_ns: 43_000,
         gateway_ns: 6_000,
         suspended: false,

@@ -109,7 +109,10 @@ impl<G: Guard> Session<G> {
         self.gate = if settings { Gate::Open } else { Gate::Tried };
         self.pipeline.pop();
         self.server.next_command();
-        if !settings {
+        if settings {
+            // A server that answers has not gone, whatever it said before.
+            self.said_goodbye = false;
+        } else {
             guard.catalogue_done(succeeded);
         }
     }

@@ -12,8 +12,6 @@ use wire::cursor::Cursor;
 use wire::fault::Fault;
 use wire::guard::{Carrier, Denial, Guard, Parameter};
 
-use crate::auth::ChangeUser;
-use crate::auth::passthrough::Passthrough;
 use crate::capability::Capabilities;
 use crate::client::ClientMode;
 use crate::constant::{command, error};
@@ -22,7 +20,6 @@ use crate::lenenc;
 use crate::packet::Header;
 use crate::parameters::{self, Binding};
 use crate::pipeline::{Answer, Effect, Entry, Reply, Run};
-use crate::reply;
 use crate::scrub;
 use crate::session::{Gate, Output, Session};
 use crate::statements::{Last, Prepared};
@@ -44,11 +41,11 @@ pub(crate) struct Part<'a> {
 
 impl Part<'_> {
     /// Whether nothing of the message is missing.
-    fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.payload.len() == self.header.body && !self.header.continues()
     }
 
-    fn body(&self) -> &[u8] {
+    pub(crate) fn body(&self) -> &[u8] {
         self.payload.get(1..).unwrap_or_default()
     }
 
@@ -57,7 +54,7 @@ impl Part<'_> {
     }
 
     /// Sends it on.
-    fn forward(&self, out: &mut Output) -> ClientMode {
+    pub(crate) fn forward(&self, out: &mut Output) -> ClientMode {
         match self.at {
             Some(at) => out.to_server.push_chunk(at..at + self.header.total()),
             None => out.to_server.write_owned(|owned| {
@@ -77,15 +74,15 @@ pub(crate) enum Step {
     Blocked,
 }
 
-fn refused(answer: Answer) -> Step {
+pub(crate) fn refused(answer: Answer) -> Step {
     Step::Done(ClientMode::Swallow(Some(answer)))
 }
 
-fn denied(denial: Denial) -> Step {
+pub(crate) fn denied(denial: Denial) -> Step {
     refused(Answer::Denial(Box::new(denial)))
 }
 
-fn malformed() -> Step {
+pub(crate) fn malformed() -> Step {
     refused(Answer::Error(error::MALFORMED_PACKET, *b"HY000", "Malformed communication packet.".into()))
 }
 
@@ -126,7 +123,7 @@ impl<G: Guard> Session<G> {
     /// Takes up a message, of which enough is there.
     pub(crate) fn request(&mut self, part: &Part<'_>, guard: &mut G, out: &mut Output) -> Result<Step, Fault> {
         if self.login.is_some() {
-            return self.login_answer(part, out);
+            return self.login_answer(part, guard, out);
         }
         let command = part.payload.first().copied().unwrap_or(command::SLEEP);
         match command {
@@ -356,45 +353,12 @@ impl<G: Guard> Session<G> {
 
     /// What is sent behind it is read under the settings that it leaves, and so waits for its answer.
     fn reset_connection(&mut self, part: &Part<'_>, out: &mut Output) -> Result<Step, Fault> {
-        if !self.pipeline.is_empty() {
+        if !self.is_drained() {
             self.gate = Gate::Drain;
             return Ok(Step::Blocked);
         }
         self.gate = Gate::Resetting;
         self.quiet(part, Reply::Ok, Effect::ResetConnection, out)
-    }
-
-    fn change_user(&mut self, part: &Part<'_>, guard: &mut G, out: &mut Output) -> Result<Step, Fault> {
-        if !self.pipeline.is_empty() {
-            self.gate = Gate::Drain;
-            return Ok(Step::Blocked);
-        }
-        self.gate = Gate::Open;
-        let Ok(change) = ChangeUser::parse(part.body(), self.options.client) else { return Ok(malformed()) };
-        if let Err(denial) = guard.change_user(change.user, change.database) {
-            return Ok(denied(denial));
-        }
-        let (client, server) = (self.options.client_secure, self.options.server_secure);
-        match Passthrough::new(change.plugin, change.auth, client, server) {
-            Ok(login) => self.login = Some(login),
-            Err(fault) => {
-                let (code, sqlstate) = reply::fault_code(&fault);
-                return Ok(refused(Answer::Error(code, sqlstate, fault.message)));
-            }
-        }
-        self.pipeline.push(Entry::ChangeUser { user: change.user.into(), database: change.database.into() })?;
-        Ok(Step::Done(part.forward(out)))
-    }
-
-    /// What the client says while another user logs in.
-    fn login_answer(&mut self, part: &Part<'_>, out: &mut Output) -> Result<Step, Fault> {
-        if !part.is_whole() {
-            return Err(Fault::client("oversized_handshake", "a packet of the login is longer than the limit"));
-        }
-        if let Some(login) = &mut self.login {
-            login.on_client()?;
-        }
-        Ok(Step::Done(part.forward(out)))
     }
 
     /// The binary log and its kin.
@@ -404,7 +368,7 @@ impl<G: Guard> Session<G> {
             command::BINLOG_DUMP | command::BINLOG_DUMP_GTID => Reply::Stream,
             _ => return Ok(denied(no_replication())),
         };
-        if !self.options.replication {
+        if !self.options.replication || !guard.may_replicate() {
             return Ok(denied(no_replication()));
         }
         self.command(part, b"SHOW BINLOG EVENTS", reply, guard, out)

@@ -109,8 +109,12 @@ pub mod error {
     pub const ACCESS_DENIED: u16 = 1045;
     /// A command that the server does not know.
     pub const UNKNOWN_COMMAND: u16 = 1047;
+    /// No such database.
+    pub const UNKNOWN_DATABASE: u16 = 1049;
     /// The server shuts down.
     pub const SHUTDOWN: u16 = 1053;
+    /// KILL of a connection that does not exist.
+    pub const UNKNOWN_THREAD: u16 = 1094;
     /// Anything else.
     pub const UNKNOWN: u16 = 1105;
     /// A transaction or a user's limit.

@@ -9,6 +9,7 @@
 //! - Set-up: [`greeting`], [`response`], [`reply`], [`auth`].
 //! - The client's direction: `client` (bytes), `commands` (messages), `decisions`, `parameters`.
 //! - The server's direction: `server` (bytes), `replies` (messages), `failures`, `catalogue`, `local_file`.
+//! - Another user in the middle of a session: `login`.
 //! - Masking: `column`, `value`, `rows`, `stream`, `scrub`.
 //! - What ties both together: `pipeline`, `statements`, [`session`].
 //!
@@ -36,6 +37,7 @@ mod commands;
 mod decisions;
 mod failures;
 mod local_file;
+mod login;
 mod parameters;
 mod pipeline;
 mod replies;

@@ -11,6 +11,7 @@ use wire::fault::{Culprit, Fault};
 use wire::guard::{Denial, Guard};
 use wire::limits;
 
+use crate::login::Change;
 use crate::reply;
 use crate::statements::Prepared;
 
@@ -85,7 +86,7 @@ pub(crate) enum Entry<G: Guard> {
     /// Our own query for the catalogue.
     Catalogue,
     /// COM_CHANGE_USER.
-    ChangeUser { user: Box<[u8]>, database: Box<[u8]> },
+    ChangeUser(Box<Change>),
     /// COM_STMT_PREPARE.
     Prepare { prepared: Rc<Prepared<G>>, bytes: u64 },
     /// A command without a verdict.

@@ -12,7 +12,6 @@ use wire::fault::Fault;
 use wire::guard::{Guard, Outcome, RowPlan};
 use wire::limits;
 
-use crate::auth::passthrough::Relayed;
 use crate::capability::Capabilities;
 use crate::constant::{header, status};
 use crate::pipeline::{Effect, Entry, Reply, Run};
@@ -27,7 +26,7 @@ use crate::{column, lenenc, packet};
 const EOF_BYTES: usize = 5;
 
 /// What an OK or EOF says.
-struct End {
+pub(crate) struct End {
     status: u16,
     affected_rows: u64,
 }
@@ -39,11 +38,11 @@ impl<G: Guard> Session<G> {
         if matches!(self.pipeline.front(), Some(Entry::Catalogue)) {
             return self.catalogue_reply(&message, guard, out);
         }
-        if first == header::ERR && !matches!(self.pipeline.front(), Some(Entry::ChangeUser { .. })) {
+        if first == header::ERR && !matches!(self.pipeline.front(), Some(Entry::ChangeUser(_))) {
             return self.error(message, guard, out);
         }
         match self.pipeline.front() {
-            Some(Entry::ChangeUser { .. }) => self.login_reply(message, guard, out),
+            Some(Entry::ChangeUser(_)) => self.login_reply(message, guard, out),
             Some(Entry::Prepare { .. }) if first == header::OK => self.prepared(message, guard, out),
             Some(Entry::Quiet(Reply::Text, _)) => {
                 self.pass(&message, out);
@@ -145,7 +144,7 @@ impl<G: Guard> Session<G> {
     }
 
     /// OK or EOF: tells the guard what changed, and passes it on in the client's dialect.
-    fn end(&mut self, message: &Message<'_>, guard: &mut G, out: &mut Output) -> Result<End, Fault> {
+    pub(crate) fn end(&mut self, message: &Message<'_>, guard: &mut G, out: &mut Output) -> Result<End, Fault> {
         if message.payload.first() == Some(&header::EOF) && message.payload.len() <= EOF_BYTES {
             let status = reply::eof_status(message.payload).map_err(|_| malformed_by_server("EOF packet"))?;
             self.status = status;
@@ -331,36 +330,6 @@ impl<G: Guard> Session<G> {
         match list(columns) + list(parameters) {
             0 => self.done(guard),
             left => self.server.phase = Phase::Definitions { left },
-        }
-        Ok(())
-    }
-
-    /// What the server says while another user logs in.
-    fn login_reply(&mut self, message: Message<'_>, guard: &mut G, out: &mut Output) -> Result<(), Fault> {
-        let Some(login) = &mut self.login else { return Err(out_of_turn()) };
-        let relayed = login.on_server(message.payload)?;
-        match relayed {
-            Relayed::ToClient | Relayed::ToServer => self.pass(&message, out),
-            Relayed::Failed { .. } => {
-                self.pass(&message, out);
-                self.login = None;
-                self.said_goodbye = true;
-                self.pipeline.pop();
-                self.server.next_command();
-            }
-            Relayed::Done => {
-                self.login = None;
-                self.statements.clear();
-                // Before the changes that the OK tells of.
-                guard.session_reset();
-                self.end(&message, guard, out)?;
-                let entry = self.pipeline.pop();
-                self.server.next_command();
-                if let Some(Entry::ChangeUser { user, database }) = entry {
-                    guard.user_changed(&user, &database);
-                    self.start_settings(guard, out)?;
-                }
-            }
         }
         Ok(())
     }

@@ -191,10 +191,15 @@ pub fn write_denial(out: &mut Vec<u8>, seq: &mut u8, denial: &Denial) {
     }
 }
 
+/// SQLSTATE of a [`Denial`] that a client gets as error 1094, "Unknown thread id": in PostgreSQL's list, that what is
+/// named is no object.
+pub const UNKNOWN_THREAD: [u8; 5] = *b"42704";
+
 /// The error number and the SQLSTATE that a client gets for a refusal.
 #[must_use]
 pub fn denial_code(denial: &Denial) -> (u16, [u8; 5]) {
     match &denial.sqlstate {
+        state if *state == UNKNOWN_THREAD => (error::UNKNOWN_THREAD, *b"HY000"),
         b"42501" | b"42000" => (error::SPECIFIC_ACCESS_DENIED, *b"42000"),
         b"54000" => (error::TOO_MANY_STATEMENTS, *b"42000"),
         other => (error::UNKNOWN, *other),
@@ -209,6 +214,7 @@ pub fn fault_code(fault: &Fault) -> (u16, [u8; 5]) {
         b"08P01" => (error::MALFORMED_PACKET, *b"08S01"),
         b"08001" | b"08004" | b"08006" => (error::HANDSHAKE, *b"08S01"),
         b"28000" | b"28P01" => (error::ACCESS_DENIED, *b"28000"),
+        b"3D000" => (error::UNKNOWN_DATABASE, *b"42000"),
         b"53300" => (error::TOO_MANY_CONNECTIONS, *b"08004"),
         b"57P01" | b"57P03" => (error::SHUTDOWN, *b"08S01"),
         other => (error::UNKNOWN, *other),

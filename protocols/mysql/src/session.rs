@@ -29,15 +29,18 @@
 //!
 //! Source: MySQL documentation, "Command Phase".
 
+use std::rc::Rc;
+
 use wire::fault::Fault;
 use wire::guard::{Denial, Guard};
 pub use wire::output::Output;
 
-use crate::auth::passthrough::Passthrough;
+use crate::auth::gatekeeper::Gatekeeper;
 use crate::capability::Capabilities;
 use crate::catalogue::CatalogueLoad;
 use crate::client::ClientSide;
 use crate::constant::status;
+use crate::login::Login;
 use crate::pipeline::{Entry, Pipeline};
 use crate::reply;
 use crate::rows::Scratch;
@@ -53,8 +56,8 @@ pub struct SessionOptions {
     pub server: Capabilities,
     /// The status flags in the OK that ended the server's login.
     pub status: u16,
-    /// Whether the binary log and its kin may be read (COM_BINLOG_DUMP, COM_REGISTER_SLAVE): all data leaves
-    /// by it unmasked.
+    /// Whether the binary log and its kin may be read (COM_BINLOG_DUMP, COM_REGISTER_SLAVE) where
+    /// [`Guard::may_replicate`] says so too: all data leaves by it unmasked.
     pub replication: bool,
     /// Whether the client's leg is encrypted, or a socket of this machine.
     pub client_secure: bool,
@@ -89,7 +92,9 @@ pub struct Session<G: Guard> {
     pub(crate) statements: Statements<G>,
     pub(crate) gate: Gate<G::Statement>,
     /// The login of another user that is under way.
-    pub(crate) login: Option<Passthrough>,
+    pub(crate) login: Option<Login>,
+    /// Who checks the client, where the gateway does.
+    pub(crate) gatekeeper: Option<Rc<dyn Gatekeeper>>,
     pub(crate) said_goodbye: bool,
     pub(crate) terminated: bool,
     pub(crate) client: ClientSide,
@@ -108,6 +113,7 @@ impl<G: Guard> Session<G> {
             statements: Statements::new(),
             gate: Gate::Open,
             login: None,
+            gatekeeper: None,
             said_goodbye: false,
             terminated: false,
             client: ClientSide::new(),
@@ -116,12 +122,23 @@ impl<G: Guard> Session<G> {
         }
     }
 
+    /// The same where the gateway checks the client itself: also when that wants to become another user.
+    #[must_use]
+    pub fn checked_by(self, gatekeeper: Rc<dyn Gatekeeper>) -> Self {
+        Self { gatekeeper: Some(gatekeeper), ..self }
+    }
+
+    /// Whether all commands are answered, to the last byte.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.pipeline.is_empty() && self.server.nothing_half_sent()
+    }
+
     /// Whether the client's direction waits for a decision, the catalogue, or the server's word on a login.
     #[must_use]
     pub fn client_blocked(&self) -> bool {
         match &self.gate {
             Gate::Held(_) | Gate::Loading(_) | Gate::Resetting => true,
-            Gate::Drain => !self.pipeline.is_empty(),
+            Gate::Drain => !self.is_drained(),
             _ => self.login.as_ref().is_some_and(|login| !login.awaits_client()),
         }
     }

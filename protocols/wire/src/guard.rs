@@ -328,8 +328,9 @@ pub trait Guard {
         let (_, _, _) = (execution, file, bytes);
     }
 
-    /// The client asks to become another user on the same connection, and the server is to check it
-    /// (MySQL's COM_CHANGE_USER). Refused unless the guard says otherwise.
+    /// The client asks to become another user on the same connection (MySQL's COM_CHANGE_USER). Whether it is
+    /// that user is checked next, by the server or by the gateway, as at login. Refused unless the guard says
+    /// otherwise.
     ///
     /// # Errors
     /// The refusal.
@@ -338,7 +339,18 @@ pub trait Guard {
         Err(Denial { sqlstate: *b"42000", message: "the user cannot be changed".into(), hint: None })
     }
 
-    /// The server took the change that [`Guard::change_user`] allowed.
+    /// The change that [`Guard::change_user`] allowed failed: the client could not show that it is that user, or
+    /// the server would not have it. `reason` is a fixed short name; code and SQLSTATE are what the client is told.
+    fn user_not_changed(&mut self, reason: &'static str, code: u16, sqlstate: [u8; 5]) {
+        let (_, _, _) = (reason, code, sqlstate);
+    }
+
+    /// Whether a session may read the server's log of all changes, by which everything leaves unmasked.
+    fn may_replicate(&mut self) -> bool {
+        true
+    }
+
+    /// The change that [`Guard::change_user`] allowed is done.
     fn user_changed(&mut self, user: &[u8], database: &[u8]) {
         let (_, _) = (user, database);
     }

@@ -132,7 +132,7 @@ fn statement(record: &Statement<'_>, out: &mut Vec<u8>) {
     number(out, "bytes_in", record.bytes_in);
     number(out, "bytes_out", record.bytes_out);
     text_unless_empty(out, "tag", record.tag);
-    sqlstate(out, record.sqlstate);
+    error(out, record.sqlstate, record.error_code);
     json::key(out, "server_us");
     json::microseconds(out, record.server_ns);
     json::key(out, "gateway_us");
@@ -157,7 +157,7 @@ fn login_failed(record: &LoginFailed<'_>, out: &mut Vec<u8>) {
     begin(out, "login_failed", record.unix_ns);
     out.extend_from_slice(&record.identity.0);
     string(out, "reason", record.reason);
-    sqlstate(out, Some(record.sqlstate));
+    error(out, Some(record.sqlstate), record.error_code);
 }
 
 fn disconnect(record: &Disconnect<'_>, out: &mut Vec<u8>) {
@@ -175,7 +175,7 @@ fn refused(record: &Refused<'_>, out: &mut Vec<u8>) {
     begin(out, "refused", record.unix_ns);
     out.extend_from_slice(&record.identity.0);
     string(out, "reason", record.reason);
-    sqlstate(out, record.sqlstate);
+    error(out, record.sqlstate, record.error_code);
 }
 
 fn fault(record: &Fault<'_>, out: &mut Vec<u8>) {
@@ -184,7 +184,7 @@ fn fault(record: &Fault<'_>, out: &mut Vec<u8>) {
     string(out, "culprit", record.culprit);
     string(out, "reason", record.reason);
     string(out, "message", record.message);
-    sqlstate(out, Some(record.sqlstate));
+    error(out, Some(record.sqlstate), record.error_code);
 }
 
 fn reload(record: &Reload<'_>, out: &mut Vec<u8>) {
@@ -276,10 +276,13 @@ fn flag(out: &mut Vec<u8>, name: &str) {
     out.extend_from_slice(b"true");
 }
 
-fn sqlstate(out: &mut Vec<u8>, value: Option<[u8; 5]>) {
-    if let Some(code) = value {
+fn error(out: &mut Vec<u8>, sqlstate: Option<[u8; 5]>, code: Option<u16>) {
+    if let Some(sqlstate) = sqlstate {
         json::key(out, "sqlstate");
-        json::bytes(out, &code);
+        json::bytes(out, &sqlstate);
+    }
+    if let Some(code) = code {
+        number(out, "error_code", u64::from(code));
     }
 }
 

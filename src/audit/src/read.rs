@@ -75,6 +75,8 @@ pub struct OwnedRecord {
     pub tag: String,
     /// The error.
     pub sqlstate: Option<String>,
+    /// The error's number, in a protocol that numbers errors.
+    pub error_code: Option<u16>,
     /// Microseconds at the server.
     pub server_us: f64,
     /// Microseconds added by the gateway.
@@ -285,6 +287,7 @@ mod tests {
             bytes_out: 7,
             tag: b"SELECT 5",
             sqlstate: Some(*b"57014"),
+            error_code: Some(1317),
             server_ns: 8_500,
             gateway_ns: 9_250,
             suspended: true,
@@ -335,6 +338,7 @@ mod tests {
             bytes_out: 7,
             tag: "SELECT 5".into(),
             sqlstate: Some("57014".into()),
+            error_code: Some(1317),
             server_us: 8.5,
             gateway_us: 9.25,
             suspended: true,

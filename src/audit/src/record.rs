@@ -19,7 +19,9 @@
 //! | `masks` | `statement` | `[{"rule": …, "cells": …}]`: masks applied and the cells that each changed |
 //! | `oversized_cells` | `statement` | cells redacted whole because they were over a limit |
 //! | `local_file`, `local_file_bytes` | `statement` | the file of the client's machine that the server was given, and its size |
-//! | `rows`, `tag`, `sqlstate` | `statement` | from the server's reply |
+//! | `rows`, `tag` | `statement` | from the server's reply |
+//! | `sqlstate` | `statement`, `login_failed`, `refused`, `fault` | of the error that the client was told, by the server or by Wiregate |
+//! | `error_code` | the same | its number, where the protocol numbers errors (MySQL: 1062, 1227 …) |
 //! | `bytes_in`, `bytes_out` | `statement`, `disconnect` | from the client, to the client |
 //! | `server_us`, `gateway_us` | `statement` | microseconds at the server, and added by the gateway |
 //! | `suspended` | `statement` | `true`: stopped at a row limit; a further record follows when it goes on |
@@ -191,6 +193,8 @@ pub struct Statement<'a> {
     pub tag: &'a [u8],
     /// The error that ended it.
     pub sqlstate: Option<[u8; 5]>,
+    /// Its number, in a protocol that numbers errors (MySQL).
+    pub error_code: Option<u16>,
     /// Nanoseconds from the send to the server to the last byte of its reply.
     pub server_ns: u64,
     /// Nanoseconds that the gateway added.
@@ -227,6 +231,8 @@ pub struct LoginFailed<'a> {
     pub reason: &'a str,
     /// What the client was told.
     pub sqlstate: [u8; 5],
+    /// The number of that error, in a protocol that numbers errors.
+    pub error_code: Option<u16>,
 }
 
 /// A session ended.
@@ -259,6 +265,8 @@ pub struct Refused<'a> {
     pub reason: &'a str,
     /// What the client was told, where it could be told anything.
     pub sqlstate: Option<[u8; 5]>,
+    /// The number of that error, in a protocol that numbers errors.
+    pub error_code: Option<u16>,
 }
 
 /// A session was ended because a side broke the protocol or a limit.
@@ -276,6 +284,8 @@ pub struct Fault<'a> {
     pub message: &'a str,
     /// SQLSTATE for the client.
     pub sqlstate: [u8; 5],
+    /// The number of that error, in a protocol that numbers errors.
+    pub error_code: Option<u16>,
 }
 
 /// A new config was loaded, or was not.

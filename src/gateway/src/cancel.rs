@@ -40,6 +40,14 @@ impl CancelRegistry {
         self.targets.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
+    /// The session of a key belongs to another user from now on.
+    pub(crate) fn rename(&self, key: &CancelKey, new: CancelKey) {
+        let mut targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(server) = targets.remove(key) {
+            targets.insert(new, server);
+        }
+    }
+
     /// Where the key's session runs, if it lives.
     pub(crate) fn target(&self, key: &CancelKey) -> Option<SockAddr> {
         self.targets.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
@@ -57,10 +65,13 @@ mod tests {
         let key = CancelKey { listener: 0, process: 7, secret: Box::from(&b"abcd"[..]) };
         let server = SockAddr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, 5432)));
         registry.insert(key.clone(), server.clone());
-        assert_eq!(registry.target(&key), Some(server));
+        assert_eq!(registry.target(&key), Some(server.clone()));
         assert_eq!(registry.target(&CancelKey { listener: 1, ..key.clone() }), None);
         assert_eq!(registry.target(&CancelKey { secret: Box::from(&b"abce"[..]), ..key.clone() }), None);
-        registry.remove(&key);
-        assert_eq!(registry.target(&key), None);
+        let renamed = CancelKey { secret: Box::from(&b"ana"[..]), ..key.clone() };
+        registry.rename(&key, renamed.clone());
+        assert_eq!((registry.target(&key), registry.target(&renamed)), (None, Some(server)));
+        registry.remove(&renamed);
+        assert_eq!(registry.target(&renamed), None);
     }
 }

@@ -5,13 +5,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use audit::{Identity, Record, Subject};
+use policy::config::Protocol;
 use policy::snapshot::{Snapshot, UserRules, Visit};
 use wire::fault::{Culprit, Fault};
+use wire::guard::Denial;
 
 use crate::relay::End;
 use crate::setup::port::PortError;
 use crate::shard::Shard;
-use crate::tls::TlsStream;
 
 /// What is known of one client.
 #[derive(Clone)]
@@ -20,6 +21,8 @@ pub(crate) struct SessionFacts {
     pub(crate) session: Rc<str>,
     /// Index of the listener.
     pub(crate) listener: usize,
+    /// Whether the listener speaks MySQL's protocol, which numbers errors.
+    mysql: bool,
     /// Address and port.
     pub(crate) client: Box<str>,
     /// The address alone, for rules that ask for it.
@@ -58,6 +61,7 @@ impl SessionFacts {
         Self {
             session,
             listener,
+            mysql: policy.config().listeners.get(listener).is_some_and(|listen| listen.protocol == Protocol::MySql),
             client,
             address,
             unix_seconds,
@@ -118,22 +122,45 @@ impl SessionFacts {
         }));
     }
 
+    /// The SQLSTATE and, in MySQL's protocol, the number with which the client is told of a fault.
+    fn told(&self, fault: &Fault) -> ([u8; 5], Option<u16>) {
+        if !self.mysql {
+            return (fault.sqlstate, None);
+        }
+        let (code, sqlstate) = mysql::reply::fault_code(fault);
+        (sqlstate, Some(code))
+    }
+
+    /// The same of a refusal.
+    pub(crate) fn told_of(&self, denial: &Denial) -> ([u8; 5], Option<u16>) {
+        if !self.mysql {
+            return (denial.sqlstate, None);
+        }
+        let (code, sqlstate) = mysql::reply::denial_code(denial);
+        (sqlstate, Some(code))
+    }
+
     fn unix_ns(&self, shard: &Shard) -> u64 {
         shard.clock.unix_ns(shard.clock.now_ns())
     }
 
     /// The session is established.
-    pub(crate) fn connected(&self, shard: &Shard, client: Option<&TlsStream>, server: Option<&TlsStream>, auth: &str) {
+    pub(crate) fn connected(&self, shard: &Shard, entry: &Entry) {
         crate::figures::on_listener(shard, self.listener, |metrics| {
             metrics.sessions_open += 1;
             metrics.sessions_total += 1;
         });
+        self.let_in(shard, entry);
+    }
+
+    /// The client is let in: with a session, or as another user of one.
+    pub(crate) fn let_in(&self, shard: &Shard, entry: &Entry) {
         shard.audit.borrow_mut().record(&Record::Connect(audit::Connect {
             unix_ns: self.unix_ns(shard),
             identity: &self.identity,
-            tls: client.map_or("", TlsStream::version),
-            upstream_tls: server.map_or("", TlsStream::version),
-            auth,
+            tls: entry.tls,
+            upstream_tls: entry.upstream_tls,
+            auth: entry.auth,
         }));
     }
 
@@ -157,6 +184,7 @@ impl SessionFacts {
     /// A side broke the protocol or a limit.
     pub(crate) fn faulted(&self, shard: &Shard, fault: &Fault) {
         crate::figures::fault(shard, fault.reason);
+        let (sqlstate, error_code) = self.told(fault);
         tracing::info!(session = %self.session, client = %self.client, reason = fault.reason, message = %fault.message,
             "a session was ended by a fault");
         shard.audit.borrow_mut().record(&Record::Fault(audit::Fault {
@@ -169,7 +197,8 @@ impl SessionFacts {
             },
             reason: fault.reason,
             message: &fault.message,
-            sqlstate: fault.sqlstate,
+            sqlstate,
+            error_code,
         }));
     }
 
@@ -181,7 +210,8 @@ impl SessionFacts {
         }
         tracing::info!(session = %self.session, client = %self.client, reason = fault.reason, message = %fault.message,
             "a client was turned away");
-        self.record_refused(shard, fault.reason, Some(fault.sqlstate));
+        let (sqlstate, error_code) = self.told(fault);
+        self.record_refused(shard, fault.reason, Some(sqlstate), error_code);
     }
 
     /// The client went away, or said nothing, before there was a session.
@@ -197,34 +227,47 @@ impl SessionFacts {
             PortError::Tls(_) => "client_tls",
         };
         crate::figures::refused(shard, reason);
-        self.record_refused(shard, reason, None);
+        self.record_refused(shard, reason, None, None);
     }
 
-    fn record_refused(&self, shard: &Shard, reason: &str, sqlstate: Option<[u8; 5]>) {
+    fn record_refused(&self, shard: &Shard, reason: &str, sqlstate: Option<[u8; 5]>, error_code: Option<u16>) {
         shard.audit.borrow_mut().record(&Record::Refused(audit::Refused {
             unix_ns: self.unix_ns(shard),
             identity: &self.identity,
             reason,
             sqlstate,
+            error_code,
         }));
     }
 
-    /// A client asked to become another user, and may not.
-    pub(crate) fn change_refused(&self, shard: &Shard, user: &[u8]) {
-        tracing::info!(session = %self.session, user = %String::from_utf8_lossy(user), "a change of user was refused");
-        self.login_failed(shard, "change_user", *b"42501");
+    /// The client could not show who it is: what Wiregate tells it.
+    pub(crate) fn login_refused(&self, shard: &Shard, fault: &Fault) {
+        let (sqlstate, error_code) = self.told(fault);
+        self.login_failed(shard, fault.reason, sqlstate, error_code);
     }
 
     /// The client could not show who it is.
-    pub(crate) fn login_failed(&self, shard: &Shard, reason: &str, sqlstate: [u8; 5]) {
+    pub(crate) fn login_failed(&self, shard: &Shard, reason: &str, sqlstate: [u8; 5], error_code: Option<u16>) {
         crate::figures::on_listener(shard, self.listener, |metrics| metrics.failed_logins += 1);
         shard.audit.borrow_mut().record(&Record::LoginFailed(audit::LoginFailed {
             unix_ns: self.unix_ns(shard),
             identity: &self.identity,
             reason,
             sqlstate,
+            error_code,
         }));
     }
+}
+
+/// How a client came in.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Entry {
+    /// TLS version of the client's leg; empty without TLS.
+    pub(crate) tls: &'static str,
+    /// TLS version of the server's leg.
+    pub(crate) upstream_tls: &'static str,
+    /// How the client was authenticated.
+    pub(crate) auth: &'static str,
 }
 
 /// What a session moved in all.

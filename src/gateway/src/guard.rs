@@ -20,6 +20,7 @@ use policy::snapshot::Snapshot;
 use policy::sql::Dialect;
 use policy::statement::kind::{Kind, KindSet};
 use policy::statement::{ClientEncoding, SqlContext};
+use socket2::SockAddr;
 use wire::guard::{
     Carrier, CellOutcome, CopyPlan, CopyShape, Denial, ErrorTreatment, Guard, Judged, Outcome, Parameter, RowPlan,
     StatementText, Treatment,
@@ -31,8 +32,9 @@ pub(crate) use self::report::Execution;
 use self::settings::{Answer, Settings};
 use self::statement::Base;
 pub(crate) use self::statement::Statement;
+use crate::cancel::CancelKey;
 use crate::catalogues::Loaded;
-use crate::facts::{SessionFacts, Totals, seconds};
+use crate::facts::{Entry, SessionFacts, Totals, seconds};
 use crate::figures;
 use crate::relay::End;
 use crate::shard::Shard;
@@ -92,7 +94,11 @@ pub(crate) struct SessionGuard {
     loading_epoch: u64,
     counts: MaskCounts,
     totals: Totals,
-    auth: &'static str,
+    entry: Entry,
+    /// The user and the database of a COM_CHANGE_USER that is under way.
+    claimed: Option<(Box<[u8]>, Box<[u8]>)>,
+    /// The key by which its statements can be cancelled.
+    cancel: Option<CancelKey>,
     relay_index: usize,
 }
 
@@ -122,7 +128,9 @@ impl SessionGuard {
             loading_epoch: 0,
             counts: MaskCounts::default(),
             totals: Totals::default(),
-            auth,
+            entry: Entry { auth, ..Entry::default() },
+            claimed: None,
+            cancel: None,
             relay_index: usize::MAX,
             facts,
         }
@@ -144,18 +152,32 @@ impl SessionGuard {
     }
 
     /// The session is established.
-    pub(crate) fn connected(&self, client: Option<&TlsStream>, server: Option<&TlsStream>) {
-        self.facts.connected(&self.shard, client, server, self.auth);
+    pub(crate) fn connected(&mut self, client: Option<&TlsStream>, server: Option<&TlsStream>) {
+        self.entry.tls = client.map_or("", TlsStream::version);
+        self.entry.upstream_tls = server.map_or("", TlsStream::version);
+        self.facts.connected(&self.shard, &self.entry);
+    }
+
+    /// The session's statements can be cancelled by this key, at this server.
+    pub(crate) fn can_be_cancelled(&mut self, key: CancelKey, server: SockAddr) {
+        self.shard.shared.cancels.insert(key.clone(), server);
+        self.cancel = Some(key);
     }
 
     /// The session ended.
-    pub(crate) fn disconnected(&self, end: &End) {
+    pub(crate) fn disconnected(&mut self, end: &End) {
+        if let Some(key) = self.cancel.take() {
+            self.shard.shared.cancels.remove(&key);
+        }
         self.facts.disconnected(&self.shard, end, &self.totals);
     }
 
     /// A side broke the protocol or a limit.
     pub(crate) fn faulted(&self, fault: &wire::fault::Fault) {
-        self.facts.faulted(&self.shard, fault);
+        // A login that fails has a record of its own, and is nobody's breach.
+        if fault.reason != "login_failed" {
+            self.facts.faulted(&self.shard, fault);
+        }
     }
 
     /// Takes up a policy that was loaded since the last statement, and a catalogue that another session read.
@@ -359,6 +381,8 @@ impl Guard for SessionGuard {
         if let Some(context) = mysql_settings::forgotten(&self.context, &self.server_version) {
             self.context = context;
             self.cache_context = None;
+            // The server has forgotten what they name.
+            self.names = Names::default();
         }
     }
 
@@ -522,25 +546,40 @@ impl Guard for SessionGuard {
         self.facts.rules.shows_notifications()
     }
 
-    fn change_user(&mut self, user: &[u8], _database: &[u8]) -> Result<(), Denial> {
-        // In gateway mode the server would check the user, and not by the passwords of the configuration.
-        if self.auth == "gateway" {
-            self.facts.change_refused(&self.shard, user);
-            return Err(Denial {
-                sqlstate: *b"42501",
-                message: "the user of a session cannot be changed where Wiregate checks the clients".into(),
-                hint: Some("open a new connection".into()),
-            });
-        }
+    fn change_user(&mut self, user: &[u8], database: &[u8]) -> Result<(), Denial> {
+        self.claimed = Some((user.into(), database.into()));
         Ok(())
     }
 
+    fn user_not_changed(&mut self, reason: &'static str, code: u16, sqlstate: [u8; 5]) {
+        // Whoever was claimed has failed, not who the session belongs to.
+        let mut claimed = self.facts.clone();
+        if let Some((user, database)) = self.claimed.take() {
+            claimed.learn(&self.shard.policy.borrow(), &user, &database, &self.facts.application);
+        }
+        claimed.login_failed(&self.shard, reason, sqlstate, Some(code));
+    }
+
+    fn may_replicate(&mut self) -> bool {
+        self.refresh();
+        !self.facts.rules.has_column_masks() && !self.facts.rules.has_detectors()
+    }
+
     fn user_changed(&mut self, user: &[u8], database: &[u8]) {
+        self.claimed = None;
         let application = std::mem::take(&mut self.facts.application);
         self.facts.learn(&self.shard.policy.borrow(), user, database, &application);
         self.catalogue = None;
         self.catalogues_seen = 0;
         self.cache_context = None;
+        self.load_failed = false;
+        // Who may kill it, where the server takes all for one user's.
+        if let Some(old) = self.cancel.take() {
+            let new = CancelKey { secret: user.into(), ..old.clone() };
+            self.shard.shared.cancels.rename(&old, new.clone());
+            self.cancel = Some(new);
+        }
+        self.facts.let_in(&self.shard, &self.entry);
     }
 
     fn catalogue_query(&mut self) -> String {

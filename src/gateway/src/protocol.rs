@@ -128,10 +128,11 @@ impl ProtocolSession {
         }
     }
 
-    /// The message that tells the client why the session ends; `None` where none may stand in its stream now.
+    /// The message that tells the client why the session ends; `None` where none may stand in its stream now, or it
+    /// has been told.
     pub(crate) fn farewell(&self, why: Farewell<'_>) -> Option<Vec<u8>> {
         match self {
-            Self::MySql(session) => session.client_at_frame_boundary().then(|| {
+            Self::MySql(session) => (session.client_at_frame_boundary() && !session.server_said_goodbye()).then(|| {
                 let (code, sqlstate) = why.mysql_code();
                 let mut message = Vec::new();
                 session.farewell(code, &sqlstate, &why.text(), &mut message);

@@ -81,8 +81,7 @@ pub enum ClientProgress {
 }
 
 impl ClientAuth {
-    /// Takes the plugin and the answer of a HandshakeResponse or COM_CHANGE_USER and appends what follows to
-    /// `out`. The greeting must have named `caching_sha2_password`, with `challenge`. `seq` is the next
+    /// Takes the plugin and the answer of a HandshakeResponse and appends what follows to `out`. The greeting must have named `caching_sha2_password`, with `challenge`. `seq` is the next
     /// sequence id and is kept up.
     ///
     /// # Errors
@@ -96,7 +95,34 @@ impl ClientAuth {
         seq: &mut u8,
         out: &mut Vec<u8>,
     ) -> Result<ClientProgress, Fault> {
-        // What the user's verifier needs; the client's own wish counts where it can be met.
+        let (auth, wanted) = Self::choose(user, claim, plugin, challenge);
+        // A challenge belongs to the plugin that it was offered with: clients show it to no other, and wait
+        // to be asked even where they have named the right one.
+        if plugin == wanted && plugin == CACHING_SHA2 {
+            return auth.on_message(answer, seq, out);
+        }
+        auth::write_switch(out, seq, wanted, challenge);
+        Ok(ClientProgress::More(auth))
+    }
+
+    /// Begins anew on an established connection (COM_CHANGE_USER) and appends the AuthSwitchRequest. Its
+    /// challenge must be a new one: what the message brought along answers that of the greeting, which whoever
+    /// has seen the login can say again, and which libraries leave out.
+    pub fn again(
+        user: &[u8],
+        claim: Claim,
+        plugin: &[u8],
+        challenge: &[u8; SCRAMBLE_BYTES],
+        seq: &mut u8,
+        out: &mut Vec<u8>,
+    ) -> Self {
+        let (auth, wanted) = Self::choose(user, claim, plugin, challenge);
+        auth::write_switch(out, seq, wanted, challenge);
+        auth
+    }
+
+    /// The plugin that the user's verifier needs; the client's own wish counts where it can be met.
+    fn choose(user: &[u8], claim: Claim, plugin: &[u8], challenge: &[u8; SCRAMBLE_BYTES]) -> (Self, &'static [u8]) {
         let state = match (&claim.known, plugin) {
             (Known::Native(_) | Known::Stored(Stored::Plain(_)), NATIVE) => State::NativeAnswer,
             (Known::Native(_), CLEAR) if claim.secure => State::ClearAnswer,
@@ -109,14 +135,7 @@ impl ClientAuth {
             State::ClearAnswer => CLEAR,
             _ => CACHING_SHA2,
         };
-        let auth = Self { user: user.into(), claim, challenge: *challenge, state };
-        // A challenge belongs to the plugin that it was offered with: clients show it to no other, and wait
-        // to be asked even where they have named the right one.
-        if plugin == wanted && plugin == CACHING_SHA2 {
-            return auth.on_message(answer, seq, out);
-        }
-        auth::write_switch(out, seq, wanted, challenge);
-        Ok(ClientProgress::More(auth))
+        (Self { user: user.into(), claim, challenge: *challenge, state }, wanted)
     }
 
     /// Takes the payload of the client's next message and appends the answer to `out`.
@@ -323,6 +342,19 @@ mod tests {
         let (_, out) = start(claim(known(), false), NATIVE, b"");
         assert_eq!(switch_of(&out), (NATIVE.to_vec(), CHALLENGE.to_vec()));
         assert!(is_in(&asked(claim(known(), false), NATIVE, &native::answer(b"pw", CHALLENGE))));
+    }
+
+    #[test]
+    fn a_login_on_an_established_connection_answers_a_challenge_of_its_own() {
+        let known = || Known::Stored(Stored::Plain(Secret::new(*b"pw")));
+        for (plugin, answer) in
+            [(CACHING_SHA2, sha2::answer(b"pw", CHALLENGE)), (NATIVE, native::answer(b"pw", CHALLENGE))]
+        {
+            let (mut out, mut seq) = (Vec::new(), 1);
+            let auth = ClientAuth::again(b"ana", claim(known(), false), plugin, CHALLENGE, &mut seq, &mut out);
+            assert_eq!((switch_of(&out), seq), ((plugin.to_vec(), CHALLENGE.to_vec()), 2));
+            assert!(is_in(&go_on(Ok(ClientProgress::More(auth)), &answer).0));
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Authentication: the plugins, and the three ways to stand between a client and a server.
 //!
-//! - [`client`]: the gateway checks the client itself (`auth = "gateway"`).
+//! - [`client`]: the gateway checks the client itself (`auth = "gateway"`), with the help of a [`gatekeeper`].
 //! - [`upstream`]: the gateway logs in to the server with its own credentials.
 //! - [`passthrough`]: the server checks the client, and the gateway watches that what passes can work.
 //! - [`native`], [`sha2`], [`crypt`], [`ed25519`]: the arithmetic of the plugins.
@@ -15,6 +15,7 @@
 pub mod client;
 pub mod crypt;
 pub mod ed25519;
+pub mod gatekeeper;
 pub mod native;
 pub mod passthrough;
 pub mod sha2;
@@ -111,8 +112,12 @@ pub struct ChangeUser<'a> {
     pub auth: &'a [u8],
     /// The database, empty for none.
     pub database: &'a [u8],
+    /// The character set and collation; servers' own, two zeros, where the client names none.
+    pub collation: [u8; 2],
     /// The plugin that `auth` is for, where it is named.
     pub plugin: &'a [u8],
+    /// The connection attributes, their length before them; empty where there are none.
+    pub attributes: &'a [u8],
 }
 
 impl<'a> ChangeUser<'a> {
@@ -127,14 +132,20 @@ impl<'a> ChangeUser<'a> {
         let length = usize::from(cursor.u8(what)?);
         let auth = cursor.bytes(length, what)?;
         let database = lenenc::string_or_rest(&mut cursor);
-        let plugin = match capabilities.has(crate::capability::Capabilities::PLUGIN_AUTH) && cursor.rest().len() > 2 {
-            true => {
-                cursor.bytes(2, what)?;
-                lenenc::string_or_rest(&mut cursor)
-            }
-            false => &[],
-        };
-        Ok(Self { user, auth, database, plugin })
+        let mut change = Self { user, auth, database, collation: [0; 2], plugin: &[], attributes: &[] };
+        if cursor.rest().len() >= 2 {
+            change.collation = lenenc::u16(&mut cursor, what)?.to_le_bytes();
+        }
+        if capabilities.has(crate::capability::Capabilities::PLUGIN_AUTH) {
+            change.plugin = lenenc::string_or_rest(&mut cursor);
+        }
+        if capabilities.has(crate::capability::Capabilities::CONNECT_ATTRS) && !cursor.is_empty() {
+            let start = cursor.rest();
+            let length = lenenc::string(&mut cursor, what)?.len();
+            let prefix = start.len() - cursor.rest().len() - length;
+            change.attributes = start.get(..prefix + length).unwrap_or_default();
+        }
+        Ok(change)
     }
 }
 

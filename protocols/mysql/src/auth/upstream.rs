@@ -17,8 +17,11 @@ use wire::fault::{Culprit, Fault};
 use wire::secret::Secret;
 use zeroize::Zeroizing;
 
-use super::{AuthReply, CACHING_SHA2, CLEAR, ED25519, NATIVE, ed25519, native, sha2};
+use super::{AuthReply, CACHING_SHA2, CLEAR, ChangeUser, ED25519, NATIVE, ed25519, native, sha2};
+use crate::capability::Capabilities;
+use crate::constant::header;
 use crate::packet;
+use crate::reply::ErrPacket;
 
 /// How the server is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +110,12 @@ impl UpstreamAuth {
         (login, name, first)
     }
 
+    /// A login on a connection that is logged in already: [`write_change`] has asked the server for its challenge.
+    #[must_use]
+    pub fn again(password: Secret, channel: Channel) -> Self {
+        Self { password, channel, plugin: Plugin::Native, challenge: Box::default(), state: State::Reply }
+    }
+
     /// Takes the payload of the server's next message, whose sequence id is `seq`, and appends our answer,
     /// if any, to `out`.
     ///
@@ -181,6 +190,48 @@ impl UpstreamAuth {
         let mut password = Zeroizing::new(self.password.expose().to_vec());
         password.push(0);
         password
+    }
+}
+
+/// Names no plugin that any account has: so a server says which one it wants, with a new challenge.
+const UNDECIDED: &[u8] = b"undecided";
+
+/// Appends the COM_CHANGE_USER with which [`UpstreamAuth::again`] begins; `change` is what the client asked for, but
+/// for the user and its plugin. `capabilities`: the server leg's.
+pub fn write_change(user: &[u8], change: &ChangeUser<'_>, capabilities: Capabilities, out: &mut Vec<u8>) {
+    packet::write(out, &mut 0, |out| {
+        out.push(crate::constant::command::CHANGE_USER);
+        out.extend_from_slice(user);
+        // No answer yet.
+        out.extend_from_slice(&[0, 0]);
+        out.extend_from_slice(change.database);
+        out.push(0);
+        out.extend_from_slice(&change.collation);
+        out.extend_from_slice(UNDECIDED);
+        out.push(0);
+        if capabilities.has(Capabilities::CONNECT_ATTRS) {
+            match change.attributes {
+                [] => out.push(0),
+                attributes => out.extend_from_slice(attributes),
+            }
+        }
+    });
+}
+
+/// What the client hears of a login of ours that failed by the message with this payload. What concerns the client
+/// (no such database, too many connections) passes; what concerns our credentials is for the log.
+#[must_use]
+pub fn told(fault: Fault, payload: &[u8]) -> Fault {
+    let said = ErrPacket::parse(payload).ok().filter(|_| payload.first() == Some(&header::ERR));
+    let Some(said) = said else { return fault };
+    let text = String::from_utf8_lossy(said.message).into_owned();
+    match said.code {
+        1040 | 1203 | 1226 => Fault::new(Culprit::Server, b"53300", "upstream_login", text),
+        1049 => Fault::new(Culprit::Server, b"3D000", "upstream_login", text),
+        _ => {
+            let text = "the gateway could not log in to the database server; its operator finds why in the log";
+            Fault::new(Culprit::Server, b"08001", "upstream_login", text)
+        }
     }
 }
 
@@ -283,6 +334,37 @@ mod tests {
             assert_eq!(&out[4..], expected);
             assert_eq!(out[3], 3);
         }
+    }
+
+    #[test]
+    fn a_change_asks_for_a_challenge_and_answers_it() {
+        let body = b"ana\0\x02hiorders\0\x2d\0mysql_native_password\0\x05\x01a\x02bc";
+        let asked = Capabilities::PLUGIN_AUTH | Capabilities::CONNECT_ATTRS;
+        let change = ChangeUser::parse(body, asked).unwrap();
+        let mut out = Vec::new();
+        write_change(b"app", &change, asked, &mut out);
+        assert_eq!(&out[4..], b"\x11app\0\0orders\0\x2d\0undecided\0\x05\x01a\x02bc");
+        let ours = ChangeUser::parse(&out[5..], asked).unwrap();
+        assert_eq!(
+            (ours.user, ours.auth, ours.database, ours.plugin),
+            (&b"app"[..], &b""[..], &b"orders"[..], UNDECIDED)
+        );
+        let again = || UpstreamAuth::again(Secret::new(*b"pw"), Channel::Plain);
+        out.clear();
+        let switch = message(|out, seq| write_switch(out, seq, NATIVE, CHALLENGE));
+        let login = more(again(), &switch, &mut out);
+        assert_eq!(&out[4..], native::answer(b"pw", CHALLENGE));
+        assert!(matches!(login.on_reply(b"\0\0\0\x02\0\0\0", 3, &mut out), Ok(UpstreamProgress::Done)));
+        assert!(again().on_reply(b"\x01\x04", 2, &mut out).is_err());
+    }
+
+    #[test]
+    fn the_client_hears_what_concerns_it_and_nothing_of_our_account() {
+        let heard = |payload: &[u8]| crate::reply::fault_code(&told(denied(1), payload));
+        assert_eq!(heard(b"\xff\x19\x04#42000Unknown database 'x'"), (1049, *b"42000"));
+        assert_eq!(heard(b"\xff\x10\x04#08004Too many connections"), (1040, *b"08004"));
+        let hidden = told(denied(1), b"\xff\x15\x04#28000Access denied for user 'app'");
+        assert!(!hidden.message.contains("app"));
     }
 
     #[test]

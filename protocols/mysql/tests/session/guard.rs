@@ -204,6 +204,10 @@ impl Guard for TestGuard {
         if contains(user, b"allowed") { Ok(()) } else { Err(denial()) }
     }
 
+    fn user_not_changed(&mut self, reason: &'static str, code: u16, sqlstate: [u8; 5]) {
+        self.log.push(format!("not changed {reason} {code} {}", lossy(&sqlstate)));
+    }
+
     fn user_changed(&mut self, user: &[u8], database: &[u8]) {
         self.log.push(format!("changed {} {}", lossy(user), lossy(database)));
     }

@@ -129,6 +129,13 @@ impl Simulation {
         Self::of(options, Dialect::default(), cut)
     }
 
+    /// The gateway checks the client itself, by this.
+    pub(crate) fn checked_by(mut self, gatekeeper: std::rc::Rc<dyn mysql::auth::gatekeeper::Gatekeeper>) -> Self {
+        let options = self.dialect.options();
+        self.session = Session::new(options).checked_by(gatekeeper);
+        self
+    }
+
     fn of(options: SessionOptions, dialect: Dialect, cut: Cut) -> Self {
         let session = Session::new(options);
         let (to_client, to_server, waiting) = (Vec::new(), Vec::new(), Vec::new());
@@ -149,9 +156,9 @@ impl Simulation {
                     rest = later;
                     let mut chunk = now.to_vec();
                     let mut out = Output::default();
-                    let taken = self.session.on_server(&mut chunk, &mut self.guard, &mut out)?;
-                    assert_eq!(taken, chunk.len());
+                    let taken = self.session.on_server(&mut chunk, &mut self.guard, &mut out);
                     self.collect(&chunk, &out);
+                    assert_eq!(taken?, chunk.len());
                 }
                 self.pump()
             }
@@ -170,9 +177,10 @@ impl Simulation {
             let mut chunk = self.waiting.clone();
             chunk.truncate(self.cut.next(chunk.len()));
             let mut out = Output::default();
-            let taken = self.session.on_client(&mut chunk, &mut self.guard, &mut out)?;
-            assert!(taken == chunk.len() || self.session.client_blocked(), "bytes left without a reason");
+            let taken = self.session.on_client(&mut chunk, &mut self.guard, &mut out);
             self.collect(&chunk, &out);
+            let taken = taken?;
+            assert!(taken == chunk.len() || self.session.client_blocked(), "bytes left without a reason");
             self.waiting.drain(..taken);
             if self.waiting.is_empty() {
                 break;
@@ -204,6 +212,11 @@ impl Simulation {
     pub(crate) fn s(&mut self, bytes: &[Vec<u8>]) -> Vec<u8> {
         self.step(&Step::S(bytes.concat())).unwrap();
         std::mem::take(&mut self.to_client)
+    }
+
+    /// The client sends what ends the session.
+    pub(crate) fn c_fault(&mut self, bytes: &[Vec<u8>]) -> Fault {
+        self.step(&Step::C(bytes.concat())).expect_err("a fault")
     }
 
     /// The server sends what ends the session.

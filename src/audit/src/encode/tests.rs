@@ -68,6 +68,7 @@ fn plain<'a>(identity: &'a Identity, summary: &'a Summary) -> Statement<'a> {
         bytes_out: 0,
         tag: b"",
         sqlstate: None,
+        error_code: None,
         server_ns: 0,
         gateway_ns: 0,
         suspended: false,
@@ -151,12 +152,24 @@ fn the_life_of_a_session() {
         r#""tls":"TLSv1.3","auth":"gateway""#,
     );
     expect(
-        Record::LoginFailed(LoginFailed { unix_ns, identity, reason: "wrong_password", sqlstate: *b"28P01" }),
+        Record::LoginFailed(LoginFailed {
+            unix_ns,
+            identity,
+            reason: "wrong_password",
+            sqlstate: *b"28000",
+            error_code: Some(1045),
+        }),
         "login_failed",
-        r#""reason":"wrong_password","sqlstate":"28P01""#,
+        r#""reason":"wrong_password","sqlstate":"28000","error_code":1045"#,
     );
     expect(
-        Record::Refused(Refused { unix_ns, identity, reason: "too_many_clients", sqlstate: Some(*b"53300") }),
+        Record::Refused(Refused {
+            unix_ns,
+            identity,
+            reason: "too_many_clients",
+            sqlstate: Some(*b"53300"),
+            error_code: None,
+        }),
         "refused",
         r#""reason":"too_many_clients","sqlstate":"53300""#,
     );
@@ -168,6 +181,7 @@ fn the_life_of_a_session() {
             reason: "oversized_frame",
             message: "too long",
             sqlstate: *b"08P01",
+            error_code: None,
         }),
         "fault",
         r#""culprit":"client","reason":"oversized_frame","message":"too long","sqlstate":"08P01""#,

@@ -255,7 +255,7 @@ impl SessionGuard {
     /// Where Wiregate logs in for everybody, the server takes all sessions for one user's, and would let each
     /// kill any other: a user may name only sessions of the same user.
     fn refuse_foreign_kill(&mut self, text: &StatementText<'_>) -> Option<Judged<Rc<Statement>>> {
-        if self.auth != "gateway" || !matches!(self.context.dialect, Dialect::MySql(_)) {
+        if self.entry.auth != "gateway" || !matches!(self.context.dialect, Dialect::MySql(_)) {
             return None;
         }
         // Most texts hold no such word, and are not lexed for it.
@@ -270,11 +270,13 @@ impl SessionGuard {
         if killed.iter().all(own) {
             return None;
         }
-        let denial = Denial {
-            sqlstate: *b"42501",
-            message: "KILL is refused: it names no connection of the same user on this listener".into(),
-            hint: None,
+        // A server says the same of a connection that it does not have.
+        let message = match killed.iter().find(|id| !own(id)) {
+            Some(Some(id)) => format!("Unknown thread id: {id}"),
+            _ => "Unknown thread id".into(),
         };
+        let hint = Some("KILL reaches connections of the same user on this listener, by their numbers".into());
+        let denial = Denial { sqlstate: mysql::reply::UNKNOWN_THREAD, message: message.into(), hint };
         let base = Base { rules: Arc::clone(&self.facts.rules), catalogue: None, context: self.cache_context() };
         let statement = Rc::new(Statement::refused(text, denial, base));
         Some(self.ruled(statement))

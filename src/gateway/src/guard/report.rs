@@ -90,7 +90,8 @@ impl SessionGuard {
         let turn_ns = self.shard.turn_ns.get();
         let now_ns = self.shard.clock.now_ns();
         let execution = Execution::new(statement, Vec::new(), self.totals.statements, turn_ns, now_ns);
-        let outcome = Outcome { sqlstate: Some(denial.sqlstate), ..Outcome::default() };
+        let (sqlstate, error_code) = self.facts.told_of(denial);
+        let outcome = Outcome { sqlstate: Some(sqlstate), error_code, ..Outcome::default() };
         if let Some(rule) = statement.refusing_rule() {
             let gateway_ns = now_ns.saturating_sub(turn_ns);
             figures::on_listener(&self.shard, self.facts.listener, |metrics| metrics.record_rule(rule, gateway_ns));
@@ -150,6 +151,7 @@ impl SessionGuard {
             bytes_out: outcome.bytes_to_client,
             tag: outcome.tag,
             sqlstate: outcome.sqlstate,
+            error_code: outcome.error_code,
             server_ns,
             gateway_ns,
             suspended: outcome.suspended,

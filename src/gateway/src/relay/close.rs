@@ -191,9 +191,6 @@ impl Relay {
         self.session.on_closed(&mut self.guard);
         let end = self.end.take().unwrap_or(End::Client);
         self.guard.disconnected(&end);
-        if let Some(key) = self.cancel.take() {
-            shard.shared.cancels.remove(&key);
-        }
         for side in [Side::Client, Side::Server] {
             let leg = self.leg(side);
             leg.inbox.clear();

@@ -20,12 +20,11 @@ use wire::output::Output;
 pub(crate) use self::close::End;
 use self::leg::{Input, Leg, Source};
 use crate::guard::SessionGuard;
-use crate::limits::TURN_BYTES;
+use crate::limits::{CHUNKS_PER_LEG, TURN_BYTES};
 use crate::protocol::ProtocolSession;
 use crate::ring::{Chunk, Outgoing, SendMode};
 use crate::shard::{ClientPlace, Shard, Side};
 use crate::tls::TlsState;
-use crate::{cancel::CancelKey, limits::CHUNKS_PER_LEG};
 
 /// How far a session is from its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +61,6 @@ pub(crate) struct Relay {
     deferred: bool,
     active_ns: u64,
     end: Option<End>,
-    cancel: Option<CancelKey>,
     _place: ClientPlace,
 }
 
@@ -76,8 +74,6 @@ pub(crate) struct Established {
     pub(crate) session: ProtocolSession,
     /// Its policy and audit.
     pub(crate) guard: SessionGuard,
-    /// The key by which its statements can be cancelled.
-    pub(crate) cancel: Option<CancelKey>,
     /// Its place among the clients.
     pub(crate) place: ClientPlace,
 }
@@ -98,7 +94,6 @@ impl Relay {
             deferred: false,
             active_ns: now_ns,
             end: None,
-            cancel: established.cancel,
             _place: established.place,
         }
     }

@@ -43,6 +43,8 @@ pub(crate) enum SetupError {
     ServerRefused {
         /// SQLSTATE of the server's error.
         sqlstate: [u8; 5],
+        /// Its number, in a protocol that numbers errors.
+        error_code: Option<u16>,
     },
 }
 
@@ -172,15 +174,14 @@ impl Setup {
             wire::guard::Guard::parameter_status(&mut guard, name, value);
         }
         guard.connected(port.tls(), server.tls());
-        if let Some((key, address)) = &cancel {
-            self.shard.shared.cancels.insert(key.clone(), address.clone());
+        if let Some((key, address)) = cancel {
+            guard.can_be_cancelled(key, address);
         }
         let established = Established {
             client: Leg::new(port.into_parts()),
             server: Leg::new(server.into_parts()),
             session,
             guard,
-            cancel: cancel.map(|(key, _)| key),
             place,
         };
         establish(&self.shard, established);
@@ -196,13 +197,13 @@ impl Setup {
                 }
                 Fault::new(Culprit::Client, b"57P05", "startup_timeout", "the time for setting up the session is over")
             }
-            SetupError::ServerRefused { sqlstate } => {
-                self.facts.login_failed(&self.shard, "server_refused", sqlstate);
+            SetupError::ServerRefused { sqlstate, error_code } => {
+                self.facts.login_failed(&self.shard, "server_refused", sqlstate, error_code);
                 self.linger(port).await;
                 return;
             }
             SetupError::LoginFailed(fault) => {
-                self.facts.login_failed(&self.shard, fault.reason, fault.sqlstate);
+                self.facts.login_refused(&self.shard, &fault);
                 fault
             }
             SetupError::Refused(fault) => {

@@ -76,8 +76,9 @@ pub(super) fn leading(tokens: Tokens<'_, '_>, range: Range<usize>) -> Option<(Ki
     Some((kind, at + 1))
 }
 
-/// The connections that the KILL statements of a text name; `None` for one that is not written as a number.
-/// Empty for a text that is not MySQL's or not lexed: it takes its outcome elsewhere.
+/// The connections that the KILL statements of a text name; `None` for one that is not written as a number, or that
+/// is inside of something else: a routine, a compound statement, a text to be prepared. Empty for a text that is not
+/// MySQL's or not lexed: it takes its outcome elsewhere.
 #[must_use]
 pub fn killed(text: &[u8], context: &SqlContext) -> Vec<Option<u32>> {
     let options = LexOptions { dialect: context.dialect, ..LexOptions::default() };
@@ -86,17 +87,27 @@ pub fn killed(text: &[u8], context: &SqlContext) -> Vec<Option<u32>> {
     let tokens = Tokens::new(&lexed);
     let mut found = Vec::new();
     for range in tokens.statements() {
-        if !tokens.is_word(range.start, "kill") {
-            continue;
+        let runs_text = tokens.is_word(range.start, "prepare") || tokens.is_word(range.start, "execute");
+        for at in range.clone() {
+            // The word is reserved: unquoted, and not behind a point or `@`, it begins a statement.
+            if tokens.is_word(at, "kill") && !(at > 0 && (tokens.is_sign(at - 1, ".") || tokens.is_sign(at - 1, "@"))) {
+                found.push(if at == range.start { connection(tokens, &lexed, &range) } else { None });
+            }
+            let holds = |text: &str| text.as_bytes().windows(4).any(|word| word.eq_ignore_ascii_case(b"kill"));
+            if runs_text && lexed.string(at).is_some_and(|text| holds(&text)) {
+                found.push(None);
+            }
         }
-        let is_modifier =
-            |at: &usize| ["hard", "soft", "connection", "query"].iter().any(|word| tokens.is_word(*at, word));
-        let at = (range.start + 1..range.end).find(|at| !is_modifier(at)).unwrap_or(range.end);
-        let number = lexed.tokens().get(at).filter(|token| token.kind == TokenKind::Number && at + 1 == range.end);
-        let number = number.and_then(|token| core::str::from_utf8(lexed.raw(token)).ok()?.parse().ok());
-        found.push(number);
     }
     found
+}
+
+/// The connection that a KILL names, where that is one number.
+fn connection(tokens: Tokens<'_, '_>, lexed: &Lexed<'_>, range: &Range<usize>) -> Option<u32> {
+    let is_modifier = |at: &usize| ["hard", "soft", "connection", "query"].iter().any(|word| tokens.is_word(*at, word));
+    let at = (range.start + 1..range.end).find(|at| !is_modifier(at))?;
+    let number = lexed.tokens().get(at).filter(|token| token.kind == TokenKind::Number && at + 1 == range.end)?;
+    core::str::from_utf8(lexed.raw(number)).ok()?.parse().ok()
 }
 
 /// `EXPLAIN t`, `DESCRIBE t column`, `EXPLAIN FOR CONNECTION n`: what is there, and no statement.
@@ -535,7 +546,11 @@ mod tests {
         assert_eq!(found("KILL @a"), [None]);
         assert_eq!(found("KILL USER ana"), [None]);
         assert_eq!(found("KILL 5 + 1"), [None]);
-        assert_eq!(found("SELECT 'KILL 5'"), []);
+        assert_eq!(found("SELECT 'KILL 5', t.kill, @kill, `kill` FROM t"), []);
+        assert_eq!(found("BEGIN NOT ATOMIC KILL 5; END"), [None]);
+        assert_eq!(found("CREATE PROCEDURE p() BEGIN IF 1 THEN KILL 5; END IF; END"), [None]);
+        assert_eq!(found("PREPARE s FROM 'KILL 5'"), [None]);
+        assert_eq!(found("EXECUTE IMMEDIATE 'kill query 5'"), [None]);
         assert_eq!(killed(b"KILL 5", &SqlContext::default()), []);
     }
 

@@ -6,19 +6,18 @@
 //! configuration names the password itself (`env`, `file`), the fast way works at once, and
 //! `mysql_native_password` too.
 
-use mysql::auth::client::{Claim, ClientAuth, ClientProgress, Known, login_failed};
-use mysql::auth::sha2::{FastVerifier, Stored};
-use mysql::auth::upstream::{Channel, UpstreamAuth, UpstreamProgress};
-use mysql::greeting::SCRAMBLE_BYTES;
+use mysql::auth::client::ClientAuth;
+use mysql::auth::gatekeeper::{Gatekeeper, settle};
+use mysql::auth::upstream::{Channel, UpstreamAuth, UpstreamProgress, told};
 use mysql::reply::ErrPacket;
 use mysql::response::HandshakeResponse;
 use policy::config::Auth;
-use postgres::scram::verifier::DEFAULT_ITERATIONS;
 use wire::fault::{Culprit, Fault};
 use wire::secret::Secret;
 
 use super::super::port::Port;
 use super::super::{Setup, SetupError, client_gone, internal, server_gone};
+use super::gatekeeper::Keeper;
 use super::packets::next;
 use super::{Answered, leave};
 use crate::rsa;
@@ -43,18 +42,11 @@ impl Setup {
 
     async fn check_mysql_client(&mut self, client: &mut Port, answered: &Answered) -> Result<(), SetupError> {
         let user = &*answered.response.user;
-        let name = std::str::from_utf8(user).unwrap_or_default().to_owned();
-        let shared = std::sync::Arc::clone(&self.shard.shared);
-        let claim = Claim {
-            known: shared.password(&name).map_or(Known::Elsewhere, |password| Known::Stored(Stored::Plain(password))),
-            fast: shared.fast_verifier(&name),
-            secure: client.tls().is_some(),
-            key: shared.rsa.as_ref().map(|key| key.public_pem().into()),
-        };
+        let keeper = Keeper::new(&self.shard, self.listener);
         let mut out = Vec::new();
         let mut progress = ClientAuth::start(
             user,
-            claim,
+            keeper.claim(user, client.tls().is_some()),
             &answered.response.plugin,
             &answered.response.auth,
             &answered.challenge,
@@ -66,35 +58,11 @@ impl Setup {
                 client.send(&out).await.map_err(client_gone)?;
                 out.clear();
             }
-            progress = match progress.map_err(failed)? {
-                ClientProgress::Authenticated(fast) => {
-                    if let Some(fast) = fast {
-                        shared.remember_fast(&name, fast);
-                    }
-                    return Ok(());
-                }
-                ClientProgress::Check(password) => {
-                    let verifier = shared.verifier(&name);
-                    // A user who does not exist costs what one who does costs.
-                    let known = verifier.is_some();
-                    let mock = self.shared()?.mock_secret.verifier(user, DEFAULT_ITERATIONS);
-                    let fits = verifier.unwrap_or(mock).matches(password.expose());
-                    if !(known && fits) {
-                        return Err(failed(login_failed(user)));
-                    }
-                    shared.remember_fast(&name, FastVerifier::from_password(password.expose()));
-                    return Ok(());
-                }
-                ClientProgress::Decrypt(cipher, login) => {
-                    let plain = shared.rsa.as_ref().and_then(|key| key.decrypt(&cipher));
-                    login.decrypted(plain)
-                }
-                ClientProgress::More(login) => {
-                    let answer = next(client, Culprit::Client).await?;
-                    self.next_sequence = answer.seq.wrapping_add(1);
-                    login.on_message(&answer.payload, &mut self.next_sequence, &mut out)
-                }
-            };
+            let settled = progress.and_then(|progress| settle(progress, user, &keeper));
+            let Some(login) = settled.map_err(failed)? else { return Ok(()) };
+            let answer = next(client, Culprit::Client).await?;
+            self.next_sequence = answer.seq.wrapping_add(1);
+            progress = login.on_message(&answer.payload, &mut self.next_sequence, &mut out);
         }
     }
 
@@ -153,32 +121,14 @@ fn failed(fault: Fault) -> SetupError {
     if fault.culprit == Culprit::Client { SetupError::LoginFailed(fault) } else { SetupError::Refused(fault) }
 }
 
-/// The server turned our own login away. The client hears what concerns it (no such database, too many
-/// connections); what concerns our credentials is for the log.
+/// The server turned our own login away. The client hears what concerns it; the rest is for the log.
 fn refused(fault: Fault, payload: &[u8]) -> SetupError {
-    let said = ErrPacket::parse(payload).ok().filter(|_| payload.first() == Some(&mysql::constant::header::ERR));
-    let Some(said) = said else {
-        tracing::error!(reason = fault.reason, message = %fault.message, "logging in to a server failed");
-        return fault.into();
-    };
-    let text = String::from_utf8_lossy(said.message).into_owned();
-    tracing::error!(code = said.code, message = %text, "a server refused our login");
-    match said.code {
-        1040 | 1203 | 1226 => Fault::new(Culprit::Server, b"53300", "upstream_login", text).into(),
-        1049 => Fault::new(Culprit::Server, b"42000", "upstream_login", text).into(),
-        _ => {
-            let text = "the gateway could not log in to the database server; its operator finds why in the log";
-            Fault::new(Culprit::Server, b"08001", "upstream_login", text).into()
+    match ErrPacket::parse(payload).ok().filter(|_| payload.first() == Some(&mysql::constant::header::ERR)) {
+        Some(said) => {
+            let text = String::from_utf8_lossy(said.message);
+            tracing::error!(code = said.code, message = %text, "a server refused our login");
         }
+        None => tracing::error!(reason = fault.reason, message = %fault.message, "logging in to a server failed"),
     }
-}
-
-/// A challenge of our own: bytes of seven bits without NUL and `$`, as servers make them.
-pub(super) fn challenge() -> Result<[u8; SCRAMBLE_BYTES], Fault> {
-    let mut random = [0; SCRAMBLE_BYTES];
-    crate::random::fill(&mut random).map_err(|_| internal("no randomness for an authentication"))?;
-    Ok(random.map(|byte| match byte & 0x7f {
-        0 | b'$' => b'.',
-        byte => byte,
-    }))
+    told(fault, payload).into()
 }

@@ -15,11 +15,15 @@
 //!
 //! The page of the manual: "Connection Phase".
 
+mod gatekeeper;
 mod gateway_auth;
 mod packets;
 mod passthrough;
 pub(crate) mod settings;
 
+use std::rc::Rc;
+
+use mysql::auth::gatekeeper::Gatekeeper as _;
 use mysql::capability::Capabilities;
 use mysql::greeting::Greeting;
 use mysql::reply::OkPacket;
@@ -28,6 +32,7 @@ use mysql::session::{Session, SessionOptions};
 use policy::config::Auth;
 use wire::fault::{Culprit, Fault};
 
+use self::gatekeeper::Keeper;
 use self::packets::{next, reply};
 use super::port::Port;
 use super::{Opened, Setup, SetupError, client_gone, server_gone};
@@ -92,16 +97,17 @@ impl Setup {
             }
         });
         client.send(&out).await.map_err(client_gone)?;
-        let session = Session::new(SessionOptions {
+        let mut session = Session::new(SessionOptions {
             client: client_capabilities,
             server: server_capabilities,
             status: parsed.status,
-            replication: self.config()?.allow_replication
-                && !self.facts.rules.has_column_masks()
-                && !self.facts.rules.has_detectors(),
+            replication: self.config()?.allow_replication,
             client_secure: client.tls().is_some(),
             server_secure,
         });
+        if matches!(self.config()?.auth, Auth::Gateway { .. }) {
+            session = session.checked_by(Rc::new(Keeper::new(&self.shard, self.listener)));
+        }
         let session = ProtocolSession::MySql(session);
         // Who may kill it, where the server takes all for one user's: whoever is the same user here.
         let key = CancelKey { listener: self.listener, process: connection_id, secret: self.facts.user.clone() };
@@ -117,7 +123,8 @@ impl Setup {
     ) -> Result<(HandshakeResponse, [u8; mysql::greeting::SCRAMBLE_BYTES], Capabilities), SetupError> {
         let mut shown = greeting.for_client(self.shared()?.tls.is_some());
         if matches!(self.config()?.auth, Auth::Gateway { .. }) {
-            shown.scramble = gateway_auth::challenge()?;
+            let challenge = Keeper::new(&self.shard, self.listener).challenge();
+            shown.scramble = challenge.ok_or_else(|| super::internal("no randomness for an authentication"))?;
             shown.plugin = mysql::auth::CACHING_SHA2.into();
         }
         let mut out = Vec::new();

@@ -53,9 +53,9 @@ impl Setup {
             reply(&mut out, &mut self.next_sequence, |out| out.extend_from_slice(&said.payload));
             client.send(&out).await.map_err(client_gone)?;
             match relayed {
-                Relayed::Failed { .. } => {
+                Relayed::Failed { code } => {
                     let sqlstate = ErrPacket::parse(&said.payload).map_or(*b"HY000", |err| err.sqlstate);
-                    return Err(SetupError::ServerRefused { sqlstate });
+                    return Err(SetupError::ServerRefused { sqlstate, error_code: Some(code) });
                 }
                 Relayed::ToClient => {
                     let answer = next(client, Culprit::Client).await?;

@@ -93,7 +93,7 @@ impl Setup {
             client.send(&out).await.map_err(client_gone)?;
         }
         match refused {
-            Some(sqlstate) => Err(SetupError::ServerRefused { sqlstate }),
+            Some(sqlstate) => Err(SetupError::ServerRefused { sqlstate, error_code: None }),
             None => Ok(()),
         }
     }
