@@ -207,6 +207,8 @@ fn kill_reaches_the_same_user_alone(case: Case) {
         assert!(seen["error_code"] == 1094 && seen["verdict"] == "deny", "{seen}");
     }
     assert_eq!(ana.ask(&[&[command::PROCESS_KILL], &id.to_le_bytes()[..]].concat()).code(), 1094);
+    assert_eq!(ana.query("SET sql_mode = 'ORACLE'").code() == 0, server.family() == Family::MariaDb);
+    assert_eq!(ana.query(&format!("KILL {id}")).code(), 1094);
     assert_eq!(dora.query("SELECT 1").scalar(), "1");
     // Whose a connection is goes with COM_CHANGE_USER.
     other.change_user(&case.through(&gateway, "ana")).expect("ana is let in");

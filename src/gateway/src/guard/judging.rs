@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use policy::sql::Dialect;
-use policy::statement::{ClientEncoding, Judgement, Refusal};
+use policy::sql::mysql::MySql;
+use policy::statement::{ClientEncoding, Judgement, Refusal, SqlContext};
 use wire::guard::{Carrier, Denial, Judged, StatementText, Verdict};
 
 use super::statement::Base;
@@ -255,12 +256,12 @@ impl SessionGuard {
     /// Where Wiregate logs in for everybody, the server takes all sessions for one user's, and would let each
     /// kill any other: a user may name only sessions of the same user.
     fn refuse_foreign_kill(&mut self, text: &StatementText<'_>) -> Option<Judged<Rc<Statement>>> {
-        if self.entry.auth != "gateway" || !matches!(self.context.dialect, Dialect::MySql(_)) {
+        if self.entry.auth != "gateway" || self.context.dialect == Dialect::Postgres {
             return None;
         }
         // Most texts hold no such word, and are not lexed for it.
         let named = text.sql.windows(4).any(|word| word.eq_ignore_ascii_case(b"kill"));
-        let killed = if named { policy::statement::killed(text.sql, &self.context) } else { Vec::new() };
+        let killed = if named { self.killed(text.sql) } else { Vec::new() };
         let own = |id: &Option<u32>| {
             id.is_some_and(|process| {
                 let key = CancelKey { listener: self.facts.listener, process, secret: self.facts.user.clone() };
@@ -280,6 +281,18 @@ impl SessionGuard {
         let base = Base { rules: Arc::clone(&self.facts.rules), catalogue: None, context: self.cache_context() };
         let statement = Rc::new(Statement::refused(text, denial, base));
         Some(self.ruled(statement))
+    }
+
+    /// The connections that a text would kill. Settings that make its dialect unknown (`sql_mode = ORACLE`) leave
+    /// KILL what it is.
+    fn killed(&self, sql: &[u8]) -> Vec<Option<u32>> {
+        if self.context.dialect != Dialect::Unknown {
+            return policy::statement::killed(sql, &self.context);
+        }
+        let dialect = MySql::of_version(&self.server_version).map(Dialect::MySql);
+        dialect.map_or(vec![None], |dialect| {
+            policy::statement::killed(sql, &SqlContext { dialect, ..self.context.clone() })
+        })
     }
 
     /// No statement runs that the audit cannot record, unless the configuration says that it may.
