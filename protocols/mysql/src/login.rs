@@ -97,7 +97,7 @@ impl<G: Guard> Session<G> {
         let login = ClientAuth::again(change.user, claim, change.plugin, &challenge, &mut seq, &mut said);
         out.to_client.push_owned(&said);
         self.server.next_seq = seq;
-        self.login = Some(Login::Checked(login));
+        self.login = Some(Box::new(Login::Checked(login)));
         Ok(Step::Done(ClientMode::Swallow(None)))
     }
 
@@ -111,7 +111,7 @@ impl<G: Guard> Session<G> {
     ) -> Result<Step, Fault> {
         let (client, server) = (self.options.client_secure, self.options.server_secure);
         match Passthrough::new(change.plugin, change.auth, client, server) {
-            Ok(login) => self.login = Some(Login::Relayed(login)),
+            Ok(login) => self.login = Some(Box::new(Login::Relayed(login))),
             Err(fault) => {
                 let (code, sqlstate) = reply::fault_code(&fault);
                 return Ok(refused(Answer::Error(code, sqlstate, fault.message)));
@@ -126,10 +126,10 @@ impl<G: Guard> Session<G> {
         if !part.is_whole() {
             return Err(Fault::client("oversized_handshake", "a packet of the login is longer than the limit"));
         }
-        match self.login.take() {
+        match self.login.take().map(|login| *login) {
             Some(Login::Relayed(mut login)) => {
                 login.on_client()?;
-                self.login = Some(Login::Relayed(login));
+                self.login = Some(Box::new(Login::Relayed(login)));
                 Ok(Step::Done(part.forward(out)))
             }
             Some(Login::Checked(login)) => {
@@ -160,12 +160,12 @@ impl<G: Guard> Session<G> {
             return Err(out_of_turn());
         };
         match progress.and_then(|progress| gatekeeper::settle(progress, &change.user, &*gatekeeper)) {
-            Ok(Some(login)) => self.login = Some(Login::Checked(login)),
+            Ok(Some(login)) => self.login = Some(Box::new(Login::Checked(login))),
             Ok(None) => {
                 let login = enter(change, &*gatekeeper, &self.options, out);
-                self.login = Some(login.ok_or_else(|| {
+                self.login = Some(Box::new(login.ok_or_else(|| {
                     Fault::new(Culprit::Gateway, b"XX000", "internal", "the listener does not log in by itself")
-                })?);
+                })?));
             }
             Err(fault) => return Err(self.end_login(fault, guard, out)),
         }
@@ -174,10 +174,10 @@ impl<G: Guard> Session<G> {
 
     /// What the server says while another user logs in.
     pub(crate) fn login_reply(&mut self, message: Message<'_>, guard: &mut G, out: &mut Output) -> Result<(), Fault> {
-        match self.login.take() {
+        match self.login.take().map(|login| *login) {
             Some(Login::Relayed(mut login)) => match login.on_server(message.payload)? {
                 Relayed::ToClient | Relayed::ToServer => {
-                    self.login = Some(Login::Relayed(login));
+                    self.login = Some(Box::new(Login::Relayed(login)));
                     self.pass(&message, out);
                     Ok(())
                 }
@@ -218,7 +218,7 @@ impl<G: Guard> Session<G> {
                 self.changed(message, guard, out)
             }
             Ok(UpstreamProgress::More(login)) => {
-                self.login = Some(Login::Entering(login));
+                self.login = Some(Box::new(Login::Entering(login)));
                 Ok(())
             }
             Ok(UpstreamProgress::Encrypt(encrypt)) => {
@@ -230,7 +230,7 @@ impl<G: Guard> Session<G> {
                 };
                 let login = encrypt.encrypted(&cipher, &mut said);
                 out.to_server.push_owned(&said);
-                self.login = Some(Login::Entering(login));
+                self.login = Some(Box::new(Login::Entering(login)));
                 Ok(())
             }
             Err(fault) => Err(self.end_login(upstream::told(fault, message.payload), guard, out)),

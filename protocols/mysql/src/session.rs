@@ -92,7 +92,7 @@ pub struct Session<G: Guard> {
     pub(crate) statements: Statements<G>,
     pub(crate) gate: Gate<G::Statement>,
     /// The login of another user that is under way.
-    pub(crate) login: Option<Login>,
+    pub(crate) login: Option<Box<Login>>,
     /// Who checks the client, where the gateway does.
     pub(crate) gatekeeper: Option<Rc<dyn Gatekeeper>>,
     pub(crate) said_goodbye: bool,

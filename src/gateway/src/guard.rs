@@ -56,6 +56,12 @@ impl Loading {
     }
 }
 
+/// Whom a client says it is.
+struct Claimed {
+    user: Box<[u8]>,
+    database: Box<[u8]>,
+}
+
 /// The policy and the audit of one session.
 pub(crate) struct SessionGuard {
     shard: Rc<Shard>,
@@ -95,8 +101,8 @@ pub(crate) struct SessionGuard {
     counts: MaskCounts,
     totals: Totals,
     entry: Entry,
-    /// The user and the database of a COM_CHANGE_USER that is under way.
-    claimed: Option<(Box<[u8]>, Box<[u8]>)>,
+    /// Whose session a COM_CHANGE_USER that is under way asks for.
+    claimed: Option<Claimed>,
     /// The key by which its statements can be cancelled.
     cancel: Option<CancelKey>,
     relay_index: usize,
@@ -547,14 +553,14 @@ impl Guard for SessionGuard {
     }
 
     fn change_user(&mut self, user: &[u8], database: &[u8]) -> Result<(), Denial> {
-        self.claimed = Some((user.into(), database.into()));
+        self.claimed = Some(Claimed { user: user.into(), database: database.into() });
         Ok(())
     }
 
     fn user_not_changed(&mut self, reason: &'static str, code: u16, sqlstate: [u8; 5]) {
         // Whoever was claimed has failed, not who the session belongs to.
         let mut claimed = self.facts.clone();
-        if let Some((user, database)) = self.claimed.take() {
+        if let Some(Claimed { user, database }) = self.claimed.take() {
             claimed.learn(&self.shard.policy.borrow(), &user, &database, &self.facts.application);
         }
         claimed.login_failed(&self.shard, reason, sqlstate, Some(code));
