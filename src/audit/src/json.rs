@@ -4,6 +4,8 @@
 //! bytes from a peer that need not be UTF-8. Reading back does use `serde_json`, so the tests hold the two
 //! against each other. Output never holds a raw control character: a record stays on one line.
 
+use crate::time::two_digits;
+
 /// Whether a byte stands for itself inside a JSON string (RFC 8259 section 7).
 const PLAIN: [bool; 256] = {
     let mut plain = [true; 256];
@@ -17,9 +19,21 @@ const PLAIN: [bool; 256] = {
     plain
 };
 
+/// Whether a byte is ASCII and stands for itself.
+const PLAIN_ASCII: [bool; 256] = {
+    let mut plain = PLAIN;
+    let mut byte = 0x80;
+    while byte < 256 {
+        plain[byte] = false;
+        byte += 1;
+    }
+    plain
+};
+
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// Appends `,"name":`.
+/// Appends `,"name":`. Inlined, because names are constants: their bytes then need no call.
+#[inline]
 pub(crate) fn key(out: &mut Vec<u8>, name: &str) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
@@ -28,28 +42,15 @@ pub(crate) fn key(out: &mut Vec<u8>, name: &str) {
 
 /// Appends a decimal number.
 pub(crate) fn number(out: &mut Vec<u8>, value: u64) {
-    let mut text = [0; 20];
-    let mut start = text.len();
-    let mut rest = value;
-    loop {
-        start -= 1;
-        text[start] = b'0' + u8::try_from(rest % 10).unwrap_or(0);
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&text[start..]);
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// Appends nanoseconds as microseconds with three decimals.
 pub(crate) fn microseconds(out: &mut Vec<u8>, nanos: u64) {
     number(out, nanos / 1_000);
-    let rest = nanos % 1_000;
-    out.push(b'.');
-    for digit in [rest / 100, rest / 10 % 10, rest % 10] {
-        out.push(b'0' + u8::try_from(digit).unwrap_or(0));
-    }
+    let [_, hundreds] = two_digits(nanos % 1_000 / 100);
+    let [tens, ones] = two_digits(nanos % 100);
+    out.extend_from_slice(&[b'.', hundreds, tens, ones]);
 }
 
 /// Appends a string, quotes included.
@@ -62,7 +63,13 @@ pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
 /// Appends bytes as a string, quotes included. What is not UTF-8 is written as a backslash, an `x` and two
 /// hexadecimal digits. Returns whether there was any of it.
 pub(crate) fn bytes(out: &mut Vec<u8>, text: &[u8]) -> bool {
+    out.reserve(text.len() + 2);
     out.push(b'"');
+    if text.iter().all(|byte| PLAIN_ASCII[usize::from(*byte)]) {
+        out.extend_from_slice(text);
+        out.push(b'"');
+        return false;
+    }
     let mut escaped = false;
     for chunk in text.utf8_chunks() {
         escape(out, chunk.valid().as_bytes());

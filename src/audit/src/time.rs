@@ -13,26 +13,47 @@ pub fn rfc3339(unix_ns: u64, out: &mut Vec<u8>) {
     let seconds = micros / 1_000_000;
     let (year, month, day) = civil_from_days(seconds / 86_400);
     let second_of_day = seconds % 86_400;
+    let [century, years] = [two_digits(year / 100), two_digits(year)];
+    let [month, day] = [two_digits(month), two_digits(day)];
+    let [hour, minute, second] = [second_of_day / 3_600, second_of_day / 60 % 60, second_of_day % 60].map(two_digits);
+    let [high, middle, low] = [micros / 10_000, micros / 100, micros].map(two_digits);
     let mut text = *b"0000-00-00T00:00:00.000000Z";
-    digits(&mut text, 0, 4, year);
-    digits(&mut text, 5, 2, month);
-    digits(&mut text, 8, 2, day);
-    digits(&mut text, 11, 2, second_of_day / 3_600);
-    digits(&mut text, 14, 2, second_of_day / 60 % 60);
-    digits(&mut text, 17, 2, second_of_day % 60);
-    digits(&mut text, 20, 6, micros % 1_000_000);
     const { assert!(LENGTH == b"0000-00-00T00:00:00.000000Z".len()) };
+    let pairs = [
+        (0, century),
+        (2, years),
+        (5, month),
+        (8, day),
+        (11, hour),
+        (14, minute),
+        (17, second),
+        (20, high),
+        (22, middle),
+        (24, low),
+    ];
+    for (at, [tens, ones]) in pairs {
+        text[at] = tens;
+        text[at + 1] = ones;
+    }
     out.extend_from_slice(&text);
 }
 
-/// Writes the last `count` decimal digits of `value` at `start`.
-fn digits(text: &mut [u8; LENGTH], start: usize, count: usize, value: u64) {
-    let mut rest = value;
-    for position in (start..start + count).rev() {
-        // The remainder of a division by ten fits any integer type.
-        text[position] = b'0' + u8::try_from(rest % 10).unwrap_or(0);
-        rest /= 10;
+/// All pairs of decimal digits, in order.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut value = 0_u8;
+    while value < 100 {
+        pairs[value as usize] = [b'0' + value / 10, b'0' + value % 10];
+        value += 1;
     }
+    pairs
+};
+
+/// The last two decimal digits of a value.
+#[inline]
+pub(crate) fn two_digits(value: u64) -> [u8; 2] {
+    // The remainder fits any integer type.
+    PAIRS[usize::try_from(value % 100).unwrap_or(0)]
 }
 
 /// Year, month and day of a count of days since 1970-01-01, in the Gregorian calendar.
