@@ -168,10 +168,12 @@ impl<'a> Scan<'a> {
                     self.whole = Some(&NULL);
                     return;
                 }
-                self.masked(&one.method, text, range, base, fill);
-            }
-            if from > 0 {
-                signs = Signs::of(text);
+                signs.forget(&text[range.clone()]);
+                self.masked(&one.method, text, range.clone(), base, fill);
+                // Stars are signs of nothing.
+                if one.method != Method::Redact || fill == Fill::Elements {
+                    signs.add(&text[range]);
+                }
             }
         }
     }

@@ -8,8 +8,24 @@ use std::ops::Range;
 
 /// Whether a byte may stand in a local part. Bytes outside ASCII may be letters of RFC 6531.
 pub(super) fn is_local(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte >= 0x80 || b".!#$%&'*+-^_`|~".contains(&byte)
+    LOCAL[usize::from(byte)]
 }
+
+const LOCAL: [bool; 256] = {
+    let mut local = [false; 256];
+    let mut byte = 0_u8;
+    loop {
+        let sign = matches!(
+            byte,
+            b'.' | b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'^' | b'_' | b'`' | b'|' | b'~'
+        );
+        local[byte as usize] = byte.is_ascii_alphanumeric() || byte >= 0x80 || sign;
+        if byte == u8::MAX {
+            break local;
+        }
+        byte += 1;
+    }
+};
 
 /// Whether a byte may begin a domain.
 pub(super) fn is_domain(byte: u8) -> bool {
@@ -36,6 +52,10 @@ pub(super) fn find(text: &[u8], from: usize) -> Option<Range<usize>> {
 fn local_start(text: &[u8], floor: usize, at: usize) -> Option<usize> {
     let mut start = at;
     while start > floor && is_local(text[start - 1]) {
+        if text[start - 1].is_ascii() {
+            start -= 1;
+            continue;
+        }
         let (first, letter) = character_before(text, floor, start);
         if !letter {
             break;
@@ -53,13 +73,10 @@ fn local_start(text: &[u8], floor: usize, at: usize) -> Option<usize> {
     Some(start - backslashes % 2)
 }
 
-/// Where the character before `end` begins, and whether it may stand in an address.
+/// Where the character outside ASCII before `end` begins, and whether it may stand in an address.
 ///
 /// Bytes that are not UTF-8 may be letters in the client's encoding, so they may.
 fn character_before(text: &[u8], floor: usize, end: usize) -> (usize, bool) {
-    if text[end - 1].is_ascii() {
-        return (end - 1, true);
-    }
     let lowest = end.saturating_sub(4).max(floor);
     for start in (lowest..end).rev() {
         if text[start] & 0xc0 != 0x80 {

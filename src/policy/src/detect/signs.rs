@@ -57,14 +57,28 @@ const EIGHTHS: [u64; 256] = {
 
 impl Signs {
     pub(super) fn of(text: &[u8]) -> Self {
-        let mut kinds = [0; KINDS];
+        let mut signs = Self { bytes: text.len(), kinds: [0; KINDS] };
+        signs.change(text, |kind, count| *kind += count);
+        signs
+    }
+
+    /// Part of the text is to be replaced, or was: what stood there counts no more.
+    pub(super) fn forget(&mut self, part: &[u8]) {
+        self.change(part, |kind, count| *kind = kind.saturating_sub(count));
+    }
+
+    /// What stands in place of a part that was forgotten.
+    pub(super) fn add(&mut self, part: &[u8]) {
+        self.change(part, |kind, count| *kind += count);
+    }
+
+    fn change(&mut self, text: &[u8], change: impl Fn(&mut usize, usize)) {
         for stretch in text.chunks(STRETCH) {
             let eighths: u64 = stretch.iter().map(|byte| EIGHTHS[usize::from(*byte)]).sum();
-            for (kind, count) in kinds.iter_mut().zip(eighths.to_le_bytes()) {
-                *kind += usize::from(count);
+            for (kind, count) in self.kinds.iter_mut().zip(eighths.to_le_bytes()) {
+                change(kind, usize::from(count));
             }
         }
-        Self { bytes: text.len(), kinds }
     }
 
     fn has(&self, kind: Kind, fewest: usize) -> bool {
@@ -108,6 +122,10 @@ mod tests {
             let signs = Signs::of(&b"7".repeat(length));
             assert_eq!((signs.bytes, signs.kinds), (length, [length, 0, 0, 0, 0, 0, 0, 0]), "{length}");
         }
-        assert_eq!(Signs::of(b"A.:-_@ 1a\xff").kinds, [1; KINDS]);
+        let mut signs = Signs::of(b"A.:-_@ 1a\xff");
+        assert_eq!(signs.kinds, [1; KINDS]);
+        signs.forget(b"A.:-");
+        signs.add(b"0@");
+        assert_eq!(signs.kinds, [2, 0, 0, 0, 0, 1, 2, 1]);
     }
 }
