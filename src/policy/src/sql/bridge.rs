@@ -6,13 +6,15 @@
 //! that it is, and ONLY before a table is left out: the parser takes it for the table's name.
 
 use sqlparser::ast::DollarQuotedString;
-use sqlparser::dialect::{MySqlDialect, PostgreSqlDialect};
+use sqlparser::dialect::MySqlDialect;
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Location, Span, Token as ParserToken, TokenWithSpan};
+use sqlparser::tokenizer::{Location, Span, Token as ParserToken, TokenWithSpan, Word};
 
 use super::Dialect;
+use super::dialect::Postgres;
 use super::lexer::{Kind, Lexed, Token};
-use super::silent;
+use super::{keyword, silent};
 
 /// Most tokens of one statement that the parser is given; a longer one counts as not parsed.
 pub(crate) const TOKENS: usize = 200_000;
@@ -33,88 +35,106 @@ const NOWHERE: Span = {
 
 /// The tree of one statement; `None` where the parser does not read it to its end, or a limit is passed.
 pub(crate) fn parse(lexed: &Lexed<'_>, range: core::ops::Range<usize>) -> Option<sqlparser::ast::Statement> {
-    let tokens = lexed.tokens().get(range.clone())?;
-    if !shallow(lexed, tokens) {
-        return None;
-    }
     let tokens = convert(lexed, range)?;
     let dialect: &dyn sqlparser::dialect::Dialect = match lexed.options().dialect {
         Dialect::MySql(_) => &MySqlDialect {},
-        Dialect::Postgres | Dialect::Unknown => &PostgreSqlDialect {},
+        Dialect::Postgres | Dialect::Unknown => &Postgres,
     };
     let mut parser = Parser::new(dialect).with_recursion_limit(RECURSION).with_tokens_with_locations(tokens);
     let statement = parser.parse_statement().ok()?;
     (parser.peek_token_ref().token == ParserToken::EOF).then_some(statement)
 }
 
-/// Whether no chain is longer than [`CHAIN`], counted over all open parentheses.
-fn shallow(lexed: &Lexed<'_>, tokens: &[Token]) -> bool {
-    const WORDS: [&[u8]; 17] = [
-        b"and",
-        b"at",
-        b"between",
-        b"collate",
-        b"except",
-        b"ilike",
-        b"in",
-        b"intersect",
-        b"is",
-        b"isnull",
-        b"like",
-        b"not",
-        b"notnull",
-        b"operator",
-        b"or",
-        b"similar",
-        b"union",
-    ];
-    const LONGEST: usize = 9;
-    let mut levels: Vec<usize> = vec![0];
-    let mut total = 0_usize;
-    for token in tokens {
-        let raw = lexed.raw(token);
-        match token.kind {
-            Kind::Sign => match raw {
-                b"(" | b"[" => levels.push(0),
-                b")" | b"]" => {
-                    total -= levels.pop().unwrap_or(0).min(total);
-                    // `a[1][2]…` and `f()()…` are chains, too.
-                    if let Some(level) = levels.last_mut() {
-                        let link = usize::from(raw == b"]");
-                        *level += link;
-                        total += link;
-                    }
-                }
-                b"," => {
-                    if let Some(level) = levels.last_mut() {
-                        total -= *level;
-                        *level = 0;
-                    }
-                }
-                _ => {
-                    if let Some(level) = levels.last_mut() {
-                        *level += 1;
-                        total += 1;
-                    }
-                }
-            },
-            Kind::Word if raw.len() <= LONGEST && WORDS.iter().any(|word| raw.eq_ignore_ascii_case(word)) => {
-                if let Some(level) = levels.last_mut() {
-                    *level += 1;
-                    total += 1;
-                }
-            }
-            _ => {}
-        }
-        if total > CHAIN {
-            return false;
+/// Counts the links of chains in what goes to the parser, over all open parentheses.
+struct Chains {
+    levels: Vec<usize>,
+    total: usize,
+}
+
+impl Chains {
+    fn new() -> Self {
+        Self { levels: vec![0], total: 0 }
+    }
+
+    fn link(&mut self) {
+        if let Some(level) = self.levels.last_mut() {
+            *level += 1;
+            self.total += 1;
         }
     }
-    true
+
+    /// Takes up the next token; `false` where a chain gets longer than [`CHAIN`].
+    fn follow(&mut self, token: &ParserToken) -> bool {
+        match token {
+            ParserToken::LParen | ParserToken::LBracket => self.levels.push(0),
+            ParserToken::RParen | ParserToken::RBracket => {
+                self.total -= self.levels.pop().unwrap_or(0).min(self.total);
+                // `a[1][2]…` and `f()()…` are chains, too.
+                if *token == ParserToken::RBracket {
+                    self.link();
+                }
+            }
+            ParserToken::Comma => {
+                if let Some(level) = self.levels.last_mut() {
+                    self.total -= *level;
+                    *level = 0;
+                }
+            }
+            ParserToken::Word(word) => {
+                if matches!(
+                    word.keyword,
+                    Keyword::AND
+                        | Keyword::AT
+                        | Keyword::BETWEEN
+                        | Keyword::COLLATE
+                        | Keyword::EXCEPT
+                        | Keyword::ILIKE
+                        | Keyword::IN
+                        | Keyword::INTERSECT
+                        | Keyword::IS
+                        | Keyword::LIKE
+                        | Keyword::NOT
+                        | Keyword::NOTNULL
+                        | Keyword::OPERATOR
+                        | Keyword::OR
+                        | Keyword::SIMILAR
+                        | Keyword::UNION
+                ) {
+                    self.link();
+                }
+            }
+            ParserToken::SingleQuotedString(_)
+            | ParserToken::EscapedStringLiteral(_)
+            | ParserToken::DollarQuotedString(_)
+            | ParserToken::HexStringLiteral(_)
+            | ParserToken::Number(..)
+            | ParserToken::Placeholder(_) => {}
+            _ => self.link(),
+        }
+        self.total <= CHAIN
+    }
+}
+
+/// What goes to the parser.
+struct Converted {
+    tokens: Vec<TokenWithSpan>,
+    chains: Chains,
+}
+
+impl Converted {
+    /// Adds a token; `None` where a limit is passed.
+    fn push(&mut self, token: ParserToken) -> Option<()> {
+        if self.tokens.len() >= TOKENS || !self.chains.follow(&token) {
+            return None;
+        }
+        self.tokens.push(TokenWithSpan { token, span: NOWHERE });
+        Some(())
+    }
 }
 
 fn convert(lexed: &Lexed<'_>, range: core::ops::Range<usize>) -> Option<Vec<TokenWithSpan>> {
-    let mut converted = Vec::with_capacity(range.len().min(TOKENS) + 1);
+    let tokens = Vec::with_capacity(range.len().min(TOKENS) + 1);
+    let mut converted = Converted { tokens, chains: Chains::new() };
     let mut index = range.start;
     let mut in_values = false;
     let mut closing = None;
@@ -125,11 +145,11 @@ fn convert(lexed: &Lexed<'_>, range: core::ops::Range<usize>) -> Option<Vec<Toke
         } else if in_values
             && lexed.is_sign(token, ",")
             && let Some(end) = literal_row(lexed, index + 1, range.end)
-            && converted.last().is_some_and(|last: &TokenWithSpan| last.token == ParserToken::RParen)
+            && converted.tokens.last().is_some_and(|last| last.token == ParserToken::RParen)
         {
             index = end;
             continue;
-        } else if token.kind == Kind::Word && !is_literal_word(lexed, token) {
+        } else if in_values && token.kind == Kind::Word && !is_literal_word(lexed, token) {
             in_values = false;
         }
         let silent = silent::length(lexed, index, range.end);
@@ -153,28 +173,31 @@ fn convert(lexed: &Lexed<'_>, range: core::ops::Range<usize>) -> Option<Vec<Toke
         }
         if is_spelled_out(lexed, index) {
             // Only the sign goes over: `OPERATOR`, `(`, `pg_catalog` and `.` before it, and `)` behind.
-            converted.push(TokenWithSpan { token: parser_token(lexed, index + 4)??, span: NOWHERE });
+            converted.push(parser_token(lexed, index + 4)??)?;
             index += 6;
             continue;
         }
         if is_table_command(lexed, range.start, index) {
-            let words =
-                [ParserToken::make_word("select", None), ParserToken::Mul, ParserToken::make_word("from", None)];
-            converted.extend(words.into_iter().map(|token| TokenWithSpan { token, span: NOWHERE }));
+            for token in [word("select"), ParserToken::Mul, word("from")] {
+                converted.push(token)?;
+            }
             index += 1;
             continue;
         }
         if let Some(token) = parser_token(lexed, index)? {
-            converted.push(TokenWithSpan { token, span: NOWHERE });
-        }
-        if converted.len() > TOKENS {
-            return None;
+            converted.push(token)?;
         }
         index += 1;
     }
-    Some(converted)
+    Some(converted.tokens)
 }
 
+/// A word without quotes, folded.
+fn word(name: &str) -> ParserToken {
+    ParserToken::Word(Word { keyword: keyword::lookup(name), value: name.to_owned(), quote_style: None })
+}
+
+#[inline(always)]
 fn word_in(lexed: &Lexed<'_>, index: usize, words: &[&str]) -> bool {
     lexed.tokens().get(index).is_some_and(|token| words.iter().any(|word| lexed.is_word(token, word)))
 }
@@ -241,8 +264,12 @@ fn literal_row(lexed: &Lexed<'_>, start: usize, end: usize) -> Option<usize> {
 fn parser_token(lexed: &Lexed<'_>, index: usize) -> Option<Option<ParserToken>> {
     let token = lexed.tokens().get(index)?;
     let converted = match token.kind {
-        Kind::Word => ParserToken::make_word(&lexed.name(index)?, None),
-        Kind::Quoted | Kind::UnicodeQuoted => ParserToken::make_word(&lexed.name(index)?, Some('"')),
+        Kind::Word => word(&lexed.name(index)?),
+        Kind::Quoted | Kind::UnicodeQuoted => ParserToken::Word(Word {
+            keyword: Keyword::NoKeyword,
+            value: lexed.name(index)?.into_owned(),
+            quote_style: Some('"'),
+        }),
         Kind::Text | Kind::UnicodeText => ParserToken::SingleQuotedString(lexed.string(index)?.into_owned()),
         Kind::Escaped => ParserToken::EscapedStringLiteral(lexed.string(index)?.into_owned()),
         Kind::Dollar => {
@@ -259,8 +286,8 @@ fn parser_token(lexed: &Lexed<'_>, index: usize) -> Option<Option<ParserToken>> 
 
 fn sign(raw: &[u8], mysql: bool) -> ParserToken {
     match raw {
-        b"&&" if mysql => ParserToken::make_word("and", None),
-        b"||" if mysql => ParserToken::make_word("or", None),
+        b"&&" if mysql => word("and"),
+        b"||" if mysql => word("or"),
         b"<=>" if mysql => ParserToken::Spaceship,
         b"!" if mysql => ParserToken::ExclamationMark,
         b"," => ParserToken::Comma,

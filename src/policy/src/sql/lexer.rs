@@ -55,6 +55,39 @@ pub struct Token {
     pub start: u32,
     /// Offset behind its last byte.
     pub end: u32,
+    /// The first bytes of a word, folded, or of a sign, by which most are told from what somebody looks for.
+    key: u64,
+}
+
+impl Token {
+    /// A token of `source`; both offsets lie in it.
+    pub(super) fn new(kind: Kind, source: &[u8], start: usize, end: usize) -> Self {
+        let key = match kind {
+            Kind::Word | Kind::Sign => key(source.get(start..end).unwrap_or_default()),
+            _ => 0,
+        };
+        // Both fit: `Lexed::new` refuses texts of 4 GiB.
+        Self { kind, start: u32::try_from(start).unwrap_or(0), end: u32::try_from(end).unwrap_or(0), key }
+    }
+
+    fn is(&self, kind: Kind, text: &str) -> bool {
+        self.kind == kind && (self.end - self.start) as usize == text.len() && self.key == key(text.as_bytes())
+    }
+}
+
+/// Bytes of a token that its key holds.
+const KEY_BYTES: usize = 8;
+
+/// The first bytes of a word or sign, ASCII letters in lower case. Known when this is compiled, for a fixed text.
+#[inline(always)]
+const fn key(text: &[u8]) -> u64 {
+    let mut key = 0;
+    let mut at = 0;
+    while at < text.len() && at < KEY_BYTES {
+        key |= (text[at].to_ascii_lowercase() as u64) << (8 * at);
+        at += 1;
+    }
+    key
 }
 
 /// A text that has no tokens in PostgreSQL's sense.
@@ -70,6 +103,8 @@ pub struct LexError {
 #[derive(Clone, Debug)]
 pub struct Lexed<'a> {
     source: &'a [u8],
+    /// The text in lower case, where it is UTF-8: words are parts of it.
+    folded: Option<Cow<'a, str>>,
     tokens: Vec<Token>,
     options: LexOptions,
 }
@@ -86,16 +121,23 @@ impl<'a> Lexed<'a> {
         if u32::try_from(source.len()).is_err() {
             return Err(LexError { what: "text over 4 GiB", offset: 0 });
         }
-        match options.dialect {
-            Dialect::MySql(rules) => return Ok(Self { source, tokens: mysql::scan(source, rules)?, options }),
+        let tokens = match options.dialect {
+            Dialect::MySql(rules) => mysql::scan(source, rules)?,
             Dialect::Unknown => {
                 return Err(LexError { what: "text for a server that did not say what it is", offset: 0 });
             }
-            Dialect::Postgres => {}
-        }
-        let mut scanner = Scanner { source, position: 0, options, tokens: Vec::with_capacity(source.len() / 5 + 4) };
-        while scanner.step()? {}
-        Ok(Self { source, tokens: scanner.tokens, options })
+            Dialect::Postgres => {
+                let tokens = Vec::with_capacity(source.len() / 5 + 4);
+                let mut scanner = Scanner { source, position: 0, options, tokens };
+                while scanner.step()? {}
+                scanner.tokens
+            }
+        };
+        let folded = core::str::from_utf8(source).ok().map(|text| {
+            let folds = source.iter().any(u8::is_ascii_uppercase);
+            if folds { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) }
+        });
+        Ok(Self { source, folded, tokens, options })
     }
 
     /// The text.
@@ -125,14 +167,16 @@ impl<'a> Lexed<'a> {
 
     /// Whether a token is this sign.
     #[must_use]
+    #[inline(always)]
     pub fn is_sign(&self, token: &Token, sign: &str) -> bool {
-        token.kind == Kind::Sign && self.raw(token) == sign.as_bytes()
+        token.is(Kind::Sign, sign) && (sign.len() <= KEY_BYTES || self.raw(token) == sign.as_bytes())
     }
 
     /// Whether a token is this keyword, given in lower case.
     #[must_use]
+    #[inline(always)]
     pub fn is_word(&self, token: &Token, word: &str) -> bool {
-        token.kind == Kind::Word && self.raw(token).eq_ignore_ascii_case(word.as_bytes())
+        token.is(Kind::Word, word) && (word.len() <= KEY_BYTES || self.raw(token).eq_ignore_ascii_case(word.as_bytes()))
     }
 
     /// Whether a word or quoted name stands for this name, given in lower case. As a comparison with
@@ -140,7 +184,7 @@ impl<'a> Lexed<'a> {
     #[must_use]
     pub fn is_named(&self, index: usize, name: &str) -> bool {
         match self.tokens.get(index) {
-            Some(token) if token.kind == Kind::Word => self.raw(token).eq_ignore_ascii_case(name.as_bytes()),
+            Some(token) if token.kind == Kind::Word => self.is_word(token, name),
             Some(token) if matches!(token.kind, Kind::Quoted | Kind::UnicodeQuoted) => {
                 self.name(index).is_some_and(|found| found == name)
             }
@@ -151,13 +195,16 @@ impl<'a> Lexed<'a> {
     /// The name that a word or quoted name stands for: folded, unescaped, cut to [`NAME_BYTES`]; `None` for
     /// other tokens.
     #[must_use]
-    pub fn name(&self, index: usize) -> Option<Cow<'a, str>> {
+    pub fn name(&self, index: usize) -> Option<Cow<'_, str>> {
         let token = self.tokens.get(index)?;
+        if token.kind == Kind::Word {
+            let word = self.word(token);
+            return Some(if let Dialect::MySql(_) = self.options.dialect { word } else { escape::cut(word) });
+        }
         let raw = self.raw(token);
         if let Dialect::MySql(_) = self.options.dialect {
             // Names of columns fold, those of tables do on some systems: folded, a rule names too many.
             return match token.kind {
-                Kind::Word => Some(escape::fold(raw)),
                 Kind::Quoted => {
                     let plain = escape::unquote(raw, raw.first().copied().unwrap_or(b'`'), 1);
                     Some(Cow::Owned(plain.to_ascii_lowercase()))
@@ -166,7 +213,6 @@ impl<'a> Lexed<'a> {
             };
         }
         let name = match token.kind {
-            Kind::Word => escape::fold(raw),
             Kind::Quoted => escape::unquote(raw, b'"', 1),
             Kind::UnicodeQuoted => {
                 let plain = escape::unquote(raw, b'"', 3);
@@ -175,6 +221,12 @@ impl<'a> Lexed<'a> {
             _ => return None,
         };
         Some(escape::cut(name))
+    }
+
+    /// A word, folded.
+    fn word(&self, token: &Token) -> Cow<'_, str> {
+        let part = self.folded.as_deref().and_then(|text| text.get(token.start as usize..token.end as usize));
+        part.map_or_else(|| escape::fold(self.raw(token)), Cow::Borrowed)
     }
 
     /// The value of a string; `None` for other tokens.
@@ -231,7 +283,19 @@ fn starts_name(byte: u8) -> bool {
 }
 
 fn continues_name(byte: u8) -> bool {
-    starts_name(byte) || byte.is_ascii_digit() || byte == b'$'
+    // By a table: this is asked of most bytes of a text.
+    static CONTINUES: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            #[expect(clippy::cast_possible_truncation, reason = "below 256")]
+            let this = byte as u8;
+            table[byte] = this.is_ascii_alphanumeric() || this == b'_' || this == b'$' || this >= 0x80;
+            byte += 1;
+        }
+        table
+    };
+    CONTINUES[usize::from(byte)]
 }
 
 fn is_operator(byte: u8) -> bool {
@@ -248,9 +312,7 @@ impl Scanner<'_> {
     }
 
     fn push(&mut self, kind: Kind, start: usize) {
-        // Both fit: `Lexed::new` refuses texts of 4 GiB.
-        let (start, end) = (u32::try_from(start).unwrap_or(0), u32::try_from(self.position).unwrap_or(0));
-        self.tokens.push(Token { kind, start, end });
+        self.tokens.push(Token::new(kind, self.source, start, self.position));
     }
 
     /// Reads one token, comment or run of white space; `false` at the end.
@@ -276,9 +338,8 @@ impl Scanner<'_> {
                 self.uescape(start)?;
             }
             byte if starts_name(byte) => {
-                while self.position < self.source.len() && continues_name(self.at(0)) {
-                    self.position += 1;
-                }
+                let rest = self.source.get(start..).unwrap_or_default();
+                self.position += rest.iter().position(|byte| !continues_name(*byte)).unwrap_or(rest.len());
                 self.push(Kind::Word, start);
             }
             byte if byte.is_ascii_digit() || (byte == b'.' && self.at(1).is_ascii_digit()) => self.number(),

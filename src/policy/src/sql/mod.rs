@@ -6,7 +6,9 @@
 //! the server cannot hide a statement. This module holds no rule and takes no decision.
 
 pub(crate) mod bridge;
+mod dialect;
 pub(crate) mod escape;
+mod keyword;
 pub mod lexer;
 pub mod mysql;
 mod silent;

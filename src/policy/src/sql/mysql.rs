@@ -88,8 +88,7 @@ impl Scanner<'_> {
     }
 
     fn push(&mut self, kind: Kind, start: usize) {
-        let (start, end) = (u32::try_from(start).unwrap_or(0), u32::try_from(self.position).unwrap_or(0));
-        self.tokens.push(Token { kind, start, end });
+        self.tokens.push(Token::new(kind, self.source, start, self.position));
     }
 
     fn step(&mut self) -> Result<bool, LexError> {

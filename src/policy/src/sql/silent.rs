@@ -10,8 +10,21 @@ use super::lexer::{Kind, Lexed};
 pub(super) fn length(lexed: &Lexed<'_>, index: usize, end: usize) -> usize {
     // Asked of every token: what follows is for few.
     let Some(first) = lexed.tokens().get(index) else { return 0 };
-    let begins = lexed.raw(first).first().map_or(0, u8::to_ascii_lowercase);
-    if !(first.kind == Kind::Word && b"aceosvw".contains(&begins) || begins == b'[') {
+    let is = |word: &str| lexed.is_word(first, word);
+    let begins = match first.kind {
+        Kind::Sign => lexed.is_sign(first, "["),
+        Kind::Word => {
+            is("with")
+                || is("collate")
+                || is("exclude")
+                || is("variadic")
+                || is("symmetric")
+                || is("asymmetric")
+                || is("overriding")
+        }
+        _ => false,
+    };
+    if !begins {
         return 0;
     }
     let word = |at: usize, words: &[&str]| {

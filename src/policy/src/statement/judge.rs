@@ -559,6 +559,9 @@ impl Reader<'_, '_, '_> {
 
     /// Whether some name holds bytes whose character is not known.
     fn names_uncertain(&self, mut range: core::ops::Range<usize>) -> bool {
+        if self.tokens.lexed.source().is_ascii() {
+            return false;
+        }
         range.any(|at| {
             let raw = self.tokens.lexed.tokens().get(at).map(|token| self.tokens.lexed.raw(token)).unwrap_or_default();
             self.tokens.is_name(at)

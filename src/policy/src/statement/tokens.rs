@@ -45,17 +45,19 @@ impl<'l, 'a> Tokens<'l, 'a> {
         self.lexed.tokens().get(at).map(|token| token.kind)
     }
 
+    #[inline(always)]
     pub(super) fn is_sign(self, at: usize, sign: &str) -> bool {
         self.lexed.tokens().get(at).is_some_and(|token| self.lexed.is_sign(token, sign))
     }
 
     /// Whether there is an unquoted word of this spelling, given in lower case.
+    #[inline(always)]
     pub(super) fn is_word(self, at: usize, word: &str) -> bool {
         self.lexed.tokens().get(at).is_some_and(|token| self.lexed.is_word(token, word))
     }
 
     /// The unquoted word there, in lower case.
-    pub(super) fn word(self, at: usize) -> Option<Cow<'a, str>> {
+    pub(super) fn word(self, at: usize) -> Option<Cow<'l, str>> {
         if self.kind(at)? == Kind::Word { self.lexed.name(at) } else { None }
     }
 
