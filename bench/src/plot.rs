@@ -23,6 +23,7 @@ fn colour(candidate: &str) -> &'static str {
         "wiregate" => "#d55e00",
         "wiregate-none" => "#f0e442",
         "wiregate-deny" => "#009e73",
+        "wiregate-unrecorded" => "#000000",
         _ => "#cc79a7",
     }
 }

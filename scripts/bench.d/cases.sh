@@ -8,7 +8,7 @@ DEFAULT_CASES=(point16 point1 open1 open16 rows rows_masked mysql16 mysql1 mysql
 MATRIX_CASES=(point16 point1 point120 simple16 extended16 tpcb16 batch16 rules16 open1 open16 open1000 tls16 connect
     rows rows_narrow rows_binary rows_masked rules_rows found_clean found_dense copy copy_masked copy_in
     mysql16 mysql1 mysql_text16 mysql_open16 mysql_rows mysql_rows_binary mysql_rows_masked idle5000)
-VARIANTS=(wiregate-none wiregate-deny wiregate-masks wiregate-detect)
+VARIANTS=(wiregate-unrecorded wiregate-none wiregate-deny wiregate-masks wiregate-detect)
 
 # The leg of a case: which of a proxy's ports it goes to.
 leg_of() { # CASE

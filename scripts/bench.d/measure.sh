@@ -121,6 +121,40 @@ profiles() {
     done
 }
 
+# What the gateway says of itself, beside what is seen from outside: in each case at a fixed rate a fresh process,
+# whose quantiles since its start are then those of the case.
+own_latency() { # UPSTREAM_PORT
+    local case page line
+    one_of wiregate "${CANDIDATES[@]}" || return 0
+    for case in open1 open16; do
+        one_of "$case" "${CASES[@]}" || continue
+        step "Wiregate's own word about $case"
+        start_proxy plain wiregate "$1"
+        if ! line=$(drive "$case" wiregate); then
+            warn "$case through a fresh wiregate failed"
+            end_process wiregate
+            continue
+        fi
+        exec 7<>"/dev/tcp/127.0.0.1/$ADMIN_PORT"
+        printf 'GET /metrics HTTP/1.0\r\n\r\n' >&7
+        page=$(cat <&7)
+        exec 7>&-
+        end_process wiregate
+        printf '%s,%s,%s,%s\n' "$case" "$(own_quantile 0.5 <<<"$page")" "$(own_quantile 0.99 <<<"$page")" \
+            "$(value p50_us <<<"$line")" >>"$WORK/own.csv"
+    done
+}
+
+own_quantile() { # QUANTILE: in microseconds, from a page of metrics on standard input
+    awk -v quantile="quantile=\"$1\"" '/^wiregate_gateway_seconds_quantile/ && /listener="bench"/ && index($0, quantile) {
+        printf "%.1f", $NF * 1e6; exit }'
+}
+
+median_p50() { # CASE CANDIDATE: of its rounds, in microseconds
+    awk -F, -v wanted="$1" -v candidate="$2" '$1 == wanted && $3 == candidate && $9 > 0 { print $9 }' "$SAMPLES" | sort -n |
+        awk '{ values[NR] = $1 } END { if (NR) printf "%.1f", (values[int((NR + 1) / 2)] + values[int(NR / 2) + 1]) / 2 }'
+}
+
 # Memory is no matter of rounds: one fresh process each, its growth over many sessions.
 idle_sessions() {
     local candidate port

@@ -10,8 +10,12 @@ use std::process::Command;
 use std::time::Duration;
 
 /// The shop's rules, for everybody: the raw client logs in as a user without a password.
+fn rules() -> String {
+    masked::POLICY.replace("except_groups = [\"dba\"]\n", "")
+}
+
 fn strict(server: &Server) -> Gateway {
-    Setup::before(server).policy(&masked::POLICY.replace("except_groups = [\"dba\"]\n", "")).start()
+    Setup::before(server).policy(&rules()).start()
 }
 
 fn client(gateway: &Gateway, database: &PrivateDatabase<'_>) -> Client {
@@ -52,6 +56,27 @@ fn a_refused_simple_query_leaves_the_session_ready() {
     }
     assert!(transcript(&client.query("SELECT count(*) FROM order_items")).contains("D 12000"));
     assert_eq!(server.admin(&database.name, "SELECT count(*) FROM old_carts"), "20");
+}
+
+#[test]
+fn an_audit_of_refusals_alone_has_what_was_refused_and_what_failed_and_no_other_statement() {
+    let server = or_skip!(Server::find("pg15"));
+    let database = server.private_database("refused");
+    let gateway = Setup::before(&server).policy(&rules()).audit_lines("statements = \"refused\"").start();
+    let mut client = client(&gateway, &database);
+    for sql in ["SELECT 1", "SELECT 1 / 0", "SELECT 2", "DROP TABLE old_carts"] {
+        client.query(sql);
+    }
+    let refused =
+        gateway.record("the refusal", |record| integration::audit::is_statement(record, "DROP TABLE old_carts"));
+    assert_eq!(refused["verdict"], "deny", "{refused}");
+    let statements: Vec<String> = gateway
+        .records()
+        .iter()
+        .filter(|record| record["event"] == "statement")
+        .map(|record| format!("{} {}", record["statement"], record["sqlstate"]))
+        .collect();
+    assert_eq!(statements, [r#""SELECT 1 / 0" "22012""#, r#""DROP TABLE old_carts" "42501""#]);
 }
 
 /// The same conversation with a statement that the gateway refuses, and one that the server cannot parse:

@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use audit::{LocalFile, MaskCount, Record, Text};
 use bridge::metrics::count;
-use wire::guard::{Denial, Outcome, Parameter};
+use policy::config::AuditedStatements;
+use wire::guard::{Denial, Outcome, Parameter, Verdict};
 use wire::limits::AUDIT_PARAMETERS;
 use wire::value::Encoding;
 
@@ -99,6 +100,16 @@ impl SessionGuard {
         self.record(&execution, &outcome, 0, now_ns.saturating_sub(turn_ns), false);
     }
 
+    /// Whether the audit wants a record of this run.
+    fn is_recorded(&self, execution: &Execution, outcome: &Outcome<'_>) -> bool {
+        let statement = &execution.statement;
+        self.shard.policy.borrow().config().audit.statements == AuditedStatements::All
+            || *statement.verdict() != Verdict::Allow
+            || !statement.reported().is_empty()
+            || outcome.sqlstate.is_some()
+            || execution.file.is_some()
+    }
+
     fn record(
         &mut self,
         execution: &Execution,
@@ -108,7 +119,6 @@ impl SessionGuard {
         abandoned: bool,
     ) {
         let statement = &execution.statement;
-        let parameters = shown(statement, &execution.parameters);
         let mut masks = Vec::new();
         let mut oversized_cells = 0;
         if !self.counts.is_empty() {
@@ -134,6 +144,12 @@ impl SessionGuard {
                 count(&mut self.shard.metrics.borrow_mut().reported_statements, name, 1);
             }
         }
+        if !self.is_recorded(execution, outcome) {
+            drop(masks);
+            self.counts.clear();
+            return;
+        }
+        let parameters = shown(statement, &execution.parameters);
         let own = statement.summary_of(outcome.part);
         let record = Record::Statement(audit::Statement {
             unix_ns: self.shard.clock.unix_ns(execution.received_ns),

@@ -104,6 +104,18 @@ pub struct Audit {
     pub rotate_bytes: u64,
     /// `on_failure`: what happens to new statements while the log cannot be written. Default `"refuse"`.
     pub on_failure: OnFailure,
+    /// `statements`: which of them get a record. Default `"all"`.
+    pub statements: AuditedStatements,
+}
+
+/// Which statements get a record in the audit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditedStatements {
+    /// All of them.
+    All,
+    /// Those that were refused, that a rule in report mode would have refused, that failed, or that sent a file of
+    /// the client's.
+    Refused,
 }
 
 /// What happens to new statements while the audit log cannot be written.

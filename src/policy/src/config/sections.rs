@@ -11,9 +11,9 @@ use std::sync::Arc;
 use super::pattern::ColumnPattern;
 use super::read::{Entry, Marks, Section};
 use super::{
-    Admin, Audit, Auth, ClientTls, Config, Cores, Deny, Gateway, Listener, LiteralsFile, LocalFile, Mask,
-    NotifyPayloads, OnFailure, Password, PolicySettings, Predicates, Protocol, Secret, Unparsed, Upstream, UpstreamTls,
-    UpstreamTlsMode, User, rules, units,
+    Admin, Audit, AuditedStatements, Auth, ClientTls, Config, Cores, Deny, Gateway, Listener, LiteralsFile, LocalFile,
+    Mask, NotifyPayloads, OnFailure, Password, PolicySettings, Predicates, Protocol, Secret, Unparsed, Upstream,
+    UpstreamTls, UpstreamTlsMode, User, rules, units,
 };
 use crate::detect::{Detector, List, Pattern};
 use crate::mask::Method;
@@ -147,12 +147,20 @@ fn admin(section: Option<&Section<'_>>) -> (Admin, Option<Marks>) {
 }
 
 fn audit(section: Option<&Section<'_>>) -> Audit {
-    let mut audit = Audit { path: PathBuf::from("audit"), rotate_bytes: 128 << 20, on_failure: OnFailure::Refuse };
+    let mut audit = Audit {
+        path: PathBuf::from("audit"),
+        rotate_bytes: 128 << 20,
+        on_failure: OnFailure::Refuse,
+        statements: AuditedStatements::All,
+    };
     let Some(section) = section else { return audit };
     audit.path = section.or("path", audit.path, path);
     audit.rotate_bytes = section.or("rotate_bytes", audit.rotate_bytes, |entry| entry.bytes(64 << 10..=1 << 40));
     audit.on_failure = section.or("on_failure", audit.on_failure, |entry| {
         entry.one_of(&[("continue", OnFailure::Continue), ("refuse", OnFailure::Refuse)])
+    });
+    audit.statements = section.or("statements", audit.statements, |entry| {
+        entry.one_of(&[("all", AuditedStatements::All), ("refused", AuditedStatements::Refused)])
     });
     section.finish();
     audit

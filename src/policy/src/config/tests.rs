@@ -27,6 +27,7 @@ address = "[::1]:9090"
 [audit]
 path = "log"
 on_failure = "continue"
+statements = "refused"
 [policy]
 unparsed = "allow"
 [[listen]]
@@ -74,6 +75,7 @@ columns = ["public.*"]
     assert_eq!((config.gateway.idle_timeout, config.gateway.buffer_bytes), (Some(Duration::from_secs(600)), 32_768));
     assert_eq!(config.gateway.startup_timeout, Duration::from_secs(15));
     assert_eq!(config.audit.on_failure, OnFailure::Continue);
+    assert_eq!(config.audit.statements, AuditedStatements::Refused);
     assert_eq!(config.policy.unparsed, Unparsed::Allow);
     let listener = &config.listeners[0];
     assert_eq!(listener.upstream_tls.mode, UpstreamTlsMode::VerifyFull);
@@ -95,6 +97,7 @@ fn defaults_hold_for_what_is_left_out() {
     assert_eq!((gateway.buffers, gateway.buffer_bytes), (256, 65_536));
     assert_eq!(config.admin.address.to_string(), "127.0.0.1:9090");
     assert_eq!((config.audit.rotate_bytes, config.audit.on_failure), (128 << 20, OnFailure::Refuse));
+    assert_eq!(config.audit.statements, AuditedStatements::All);
     assert_eq!(config.listeners[0].auth, Auth::Passthrough);
     assert_eq!(config.listeners[0].upstream_tls.mode, UpstreamTlsMode::Disable);
 }
