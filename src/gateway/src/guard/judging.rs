@@ -102,7 +102,6 @@ impl SessionGuard {
         if !self.shard.audit.borrow().accepts() {
             return self.refuse_unrecorded(text);
         }
-        let rules = Arc::clone(&self.facts.rules);
         // Only PostgreSQL is asked for its search path: MySQL tells of the database in use.
         let postgres = self.context.dialect == Dialect::Postgres;
         let readable = self.context.dialect != Dialect::Unknown;
@@ -136,6 +135,8 @@ impl SessionGuard {
         if judgement.search_path_wanted && possible && postgres && self.settings.may_ask() {
             return self.ask(false);
         }
+        // Not before: all shards count on the same line who holds the rules, and most statements end above.
+        let rules = Arc::clone(&self.facts.rules);
         let base = Base { rules, catalogue: self.catalogue.clone(), context };
         let statement = Rc::new(Statement::new(text, judgement, base));
         if text.total_bytes == text.sql.len() {
