@@ -99,6 +99,6 @@ fill_mysql() { # NAME
 }
 
 mysql_recipe() {
-    { declare -f make_instance make_mysql_instance write_mysql_conf fill_mysql && cat "$ROOT"/scripts/roles-m*.sql "$ROOT/scripts/shop-mysql.sql"; } |
-        cksum | cut -d' ' -f1
+    declare -f make_instance make_mysql_instance write_mysql_conf fill_mysql
+    cat "$ROOT"/scripts/roles-m*.sql "$ROOT/scripts/shop-mysql.sql"
 }

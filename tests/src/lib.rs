@@ -6,6 +6,7 @@
 //! - [`raw`]: a client that sends any bytes and shows every frame, for what no driver would send.
 //! - [`mysql_raw`]: the same for MySQL and MariaDB.
 //! - [`double`]: a scripted server on a TCP port, for what no PostgreSQL would answer.
+//! - [`drivers`]: the driver programs of `tests/drivers`, compiled where that is needed.
 //! - [`program`]: runs drivers and command-line clients, with a time limit.
 //! - [`masked`]: what a masked result must look like.
 //! - [`matrix`]: which servers, ways to authenticate and legs under TLS a client is run with.
@@ -23,6 +24,7 @@ pub mod audit;
 pub mod corpus;
 pub mod differential;
 pub mod double;
+pub mod drivers;
 pub mod gateway;
 pub mod masked;
 pub mod matrix;

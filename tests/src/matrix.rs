@@ -122,3 +122,29 @@ macro_rules! for_each_mysql_case {
         }
     };
 }
+
+/// The four cases that [`for_each_mysql_case`] leaves out, for what is cheap enough to run in all eight.
+#[macro_export]
+macro_rules! for_each_other_mysql_case {
+    ($name:ident, $run:path) => {
+        mod $name {
+            use $crate::matrix::Case;
+            #[test]
+            fn mariadb_passthrough_tls() {
+                $run(Case { server: "mariadb", gateway_auth: false, tls: true });
+            }
+            #[test]
+            fn mariadb_gateway_plain() {
+                $run(Case { server: "mariadb", gateway_auth: true, tls: false });
+            }
+            #[test]
+            fn mysql_passthrough_plain() {
+                $run(Case { server: "mysql97", gateway_auth: false, tls: false });
+            }
+            #[test]
+            fn mysql_gateway_tls() {
+                $run(Case { server: "mysql97", gateway_auth: true, tls: true });
+            }
+        }
+    };
+}

@@ -138,6 +138,18 @@ impl Server {
         options
     }
 
+    /// A folder that the tests and the programs of [`Self::program`] both see: files for clients to send.
+    #[must_use]
+    pub fn shared_dir(&self) -> &std::path::Path {
+        &self.socket_dir
+    }
+
+    /// The path of a file in [`Self::shared_dir`] as the programs of [`Self::program`] see it.
+    #[must_use]
+    pub fn path_for_programs(&self, name: &str) -> String {
+        std::path::Path::new(&self.socket).with_file_name(name).display().to_string()
+    }
+
     /// A libpq connection string that the programs of [`Self::program`] understand.
     #[must_use]
     pub fn dsn(&self, endpoint: &Endpoint) -> String {

@@ -4,11 +4,8 @@
 use integration::matrix::Case;
 use integration::program::{self, Finished};
 use integration::servers::Endpoint;
-use integration::{for_each_case, masked, or_skip, root};
-use std::fs;
-use std::path::{Path, PathBuf};
+use integration::{drivers, for_each_case, masked, or_skip};
 use std::process::Command;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(180);
@@ -45,58 +42,20 @@ fn assert_same_lines(direct: &str, through: &str) {
     assert_eq!(direct.lines().count(), through.lines().count(), "lines without and with the gateway");
 }
 
-fn python(program: &str) -> Result<Command, String> {
-    let interpreter = root().join(".venv/bin/python");
-    if !interpreter.exists() {
-        return Err("no .venv: scripts/test makes it".into());
-    }
-    let mut command = Command::new(interpreter);
-    command.arg("-B").arg(root().join("tests/drivers/python").join(program));
-    Ok(command)
-}
-
 fn psycopg() -> Result<Command, String> {
-    python("psycopg_driver.py")
+    drivers::python("psycopg_driver.py", "psycopg")
 }
 
 fn asyncpg() -> Result<Command, String> {
-    python("asyncpg_driver.py")
+    drivers::python("asyncpg_driver.py", "asyncpg")
 }
 
 fn node_postgres() -> Result<Command, String> {
-    let folder = root().join("tests/drivers/node");
-    if !folder.join("node_modules/pg").exists() {
-        return Err("node-postgres is not installed: scripts/test does it".into());
-    }
-    let mut command = Command::new("node");
-    command.arg(folder.join("driver.js"));
-    Ok(command)
+    drivers::node("node", "pg")
 }
-
-const PGJDBC: &str = "/usr/share/java/postgresql.jar";
 
 fn pgjdbc() -> Result<Command, String> {
-    static CLASSES: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let classes = CLASSES.get_or_init(compile_java).clone()?;
-    let mut command = Command::new("java");
-    // One core's worth of virtual machine: several of these run beside each other.
-    command.args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"]);
-    command.arg(format!("{PGJDBC}:{}", classes.display())).arg("Driver");
-    Ok(command)
-}
-
-fn compile_java() -> Result<PathBuf, String> {
-    if !Path::new(PGJDBC).exists() || Command::new("javac").arg("-version").output().is_err() {
-        return Err("pgjdbc or a Java compiler is not installed: scripts/test does it".into());
-    }
-    // Each test process compiles into a folder of its own, so that none runs half a class.
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("java-{}", std::process::id()));
-    fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-    let mut compiler = Command::new("javac");
-    compiler.args(["-encoding", "UTF-8", "-cp", PGJDBC, "-d"]).arg(&folder);
-    compiler.arg(root().join("tests/drivers/java/Driver.java"));
-    program::run(&mut compiler, LIMIT).expect_success();
-    Ok(folder)
+    drivers::java("java/Driver.java", "/usr/share/java/postgresql.jar")
 }
 
 fn run_psycopg(case: Case) {

@@ -4,7 +4,7 @@
 use integration::matrix::Case;
 use integration::program::{self, Finished};
 use integration::servers::{Endpoint, Family};
-use integration::{for_each_mysql_case, masked, or_skip, root};
+use integration::{drivers, for_each_mysql_case, masked, or_skip, root};
 use std::process::Command;
 use std::time::Duration;
 
@@ -58,13 +58,8 @@ fn same_as_without_gateway_and_masked(driver: Driver, purpose: &str, case: Case)
 }
 
 fn python(driver: &str, module: &str) -> Result<Command, String> {
-    let interpreter = root().join(".venv/bin/python");
-    let found = Command::new(&interpreter).args(["-c", &format!("import {module}")]).output();
-    if !found.is_ok_and(|output| output.status.success()) {
-        return Err(format!("{module} is not in .venv: scripts/test installs it"));
-    }
-    let mut command = Command::new(interpreter);
-    command.arg("-B").arg(root().join("tests/drivers/python/mysql_driver.py")).arg(format!("driver={driver}"));
+    let mut command = drivers::python("mysql_driver.py", module)?;
+    command.arg(format!("driver={driver}"));
     Ok(command)
 }
 
@@ -81,13 +76,7 @@ fn mysqlclient() -> Result<Command, String> {
 }
 
 fn mysql2() -> Result<Command, String> {
-    let folder = root().join("tests/drivers/node-mysql");
-    if !folder.join("node_modules/mysql2").exists() {
-        return Err("node mysql2 is not installed: scripts/test does it".into());
-    }
-    let mut command = Command::new("node");
-    command.arg(folder.join("driver.js"));
-    Ok(command)
+    drivers::node("node-mysql", "mysql2")
 }
 
 fn run_pymysql(case: Case) {

@@ -3,9 +3,10 @@
 //! goes on.
 
 use integration::gateway::{Gateway, Setup};
+use integration::matrix::Case;
 use integration::program::{self, Finished};
 use integration::servers::{Endpoint, Server};
-use integration::{masked, or_skip};
+use integration::{for_each_mysql_case, for_each_other_mysql_case, masked, or_skip};
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -47,53 +48,21 @@ fn said(finished: &Finished) -> String {
         .join("\n")
 }
 
-fn same_as_without_gateway(name: &str, setup: impl Fn(&Server) -> Setup, users: &[&str], tls: bool) {
-    let server = or_skip!(Server::find(name));
-    let gateway = setup(&server).start();
-    for user in users {
-        let direct = run(&server, &server.endpoint(user, tls), SCRIPT, true);
-        let through = run(&server, &gateway.endpoint(user, tls), SCRIPT, true);
-        assert!(direct.stdout.lines().count() > 20, "the client said too little:\n{}", direct.everything());
-        assert_eq!(said(&direct), said(&through), "{user}: without (left) and with (right) the gateway");
-        let record = gateway.record("the query", |record| {
-            record["user"] == *user
-                && record["statement"].as_str().is_some_and(|text| text.starts_with("UPDATE scratch"))
-        });
-        assert_eq!(record["verdict"], "allow", "{record}");
-    }
+fn same_as_without_gateway(case: Case) {
+    let server = or_skip!(case.find_server());
+    let gateway = case.setup(&server).start();
+    let direct = run(&server, &case.direct(&server, "dora"), SCRIPT, true);
+    let through = run(&server, &case.through(&gateway, "dora"), SCRIPT, true);
+    assert!(direct.stdout.lines().count() > 20, "the client said too little:\n{}", direct.everything());
+    assert_eq!(said(&direct), said(&through), "without (left) and with (right) the gateway");
+    let record = gateway.record("the query", |record| {
+        record["user"] == "dora" && record["statement"].as_str().is_some_and(|text| text.starts_with("UPDATE scratch"))
+    });
+    assert_eq!(record["verdict"], "allow", "{record}");
 }
 
-#[test]
-fn mariadb_passthrough_plain() {
-    same_as_without_gateway("mariadb", Setup::before, &["dora"], false);
-}
-
-#[test]
-fn mariadb_passthrough_tls() {
-    same_as_without_gateway("mariadb", |server| Setup::before(server).tls_required(), &["dora"], true);
-}
-
-#[test]
-fn mariadb_gateway_tls() {
-    let setup = |server: &Server| Setup::before(server).gateway_auth().tls_required().upstream_tls("verify-full");
-    same_as_without_gateway("mariadb", setup, &["dora"], true);
-}
-
-#[test]
-fn mysql_passthrough_plain() {
-    same_as_without_gateway("mysql97", Setup::before, &["dora"], false);
-}
-
-#[test]
-fn mysql_passthrough_tls() {
-    let setup = |server: &Server| Setup::before(server).tls_required().upstream_tls("verify-full");
-    same_as_without_gateway("mysql97", setup, &["dora"], true);
-}
-
-#[test]
-fn mysql_gateway_plain() {
-    same_as_without_gateway("mysql97", |server| Setup::before(server).gateway_auth(), &["dora"], false);
-}
+for_each_mysql_case!(same_as_without_gateway_, super::same_as_without_gateway);
+for_each_other_mysql_case!(same_as_without_gateway_too, super::same_as_without_gateway);
 
 fn start(name: &str) -> Result<(Server, Gateway), String> {
     let server = Server::find(name)?;
@@ -176,21 +145,6 @@ fn what_a_masked_user_reads_holds_no_secret() {
             assert_eq!(masked::leaks(&finished.everything()), [""; 0], "{name}: {sql}");
         }
     }
-}
-
-#[test]
-fn a_dump_and_its_load_are_those_of_the_server() {
-    let server = or_skip!(Server::find("mariadb"));
-    let gateway = Setup::before(&server).start();
-    let dump = |endpoint: &Endpoint| {
-        let mut command = server.program("mariadb-dump");
-        command.args(server.options(endpoint)).args(["--skip-dump-date", "--skip-comments", "shop"]);
-        program::run(&mut command, LIMIT).expect_success().stdout
-    };
-    let direct = dump(&server.endpoint("dora", false));
-    let through = dump(&gateway.endpoint("dora", false));
-    assert!(direct.len() > 100_000);
-    assert!(direct == through, "the dump through the gateway differs");
 }
 
 #[test]

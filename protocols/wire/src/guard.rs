@@ -323,7 +323,8 @@ pub trait Guard {
         Err(Denial { sqlstate: *b"42000", message: "local files are not allowed".into(), hint: None })
     }
 
-    /// The client has sent a file that [`Guard::local_file`] allowed: its name and its size in bytes.
+    /// The client has sent a file that [`Guard::local_file`] allowed: its name and its size in bytes; 0 bytes
+    /// where it was refused and the server was given nothing of it.
     fn local_file_sent(&mut self, execution: &mut Self::Execution, file: &[u8], bytes: u64) {
         let (_, _, _) = (execution, file, bytes);
     }

@@ -18,7 +18,7 @@
 //! | `verdict`, `rule` | `statement` | `allow`, `deny` or `hold`, and the rule that said so |
 //! | `masks` | `statement` | `[{"rule": …, "cells": …}]`: masks applied and the cells that each changed |
 //! | `oversized_cells` | `statement` | cells redacted whole because they were over a limit |
-//! | `local_file`, `local_file_bytes` | `statement` | the file of the client's machine that the server was given, and its size |
+//! | `local_file`, `local_file_bytes` | `statement` | the file of the client's machine that the server asked for, and the bytes that it was given: 0 of a refused one |
 //! | `rows`, `tag` | `statement` | from the server's reply |
 //! | `sqlstate` | `statement`, `login_failed`, `refused`, `fault` | of the error that the client was told, by the server or by Wiregate |
 //! | `error_code` | the same | its number, where the protocol numbers errors (MySQL: 1062, 1227 …) |
@@ -151,12 +151,12 @@ pub struct MaskCount<'a> {
     pub cells: u64,
 }
 
-/// A file of the client's machine that a server of MySQL or MariaDB was given.
+/// A file of the client's machine that a server of MySQL or MariaDB asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LocalFile<'a> {
     /// Its name as the server asked for it.
     pub name: &'a [u8],
-    /// Bytes that the client sent.
+    /// Bytes that the client sent; 0 where the file was refused.
     pub bytes: u64,
 }
 
@@ -181,7 +181,7 @@ pub struct Statement<'a> {
     pub masks: &'a [MaskCount<'a>],
     /// Cells that were redacted whole because they were over a limit.
     pub oversized_cells: u64,
-    /// The file that the server was given while it ran.
+    /// The file that the server asked for while it ran.
     pub local_file: Option<LocalFile<'a>>,
     /// Rows that the command tag counts.
     pub rows: u64,
