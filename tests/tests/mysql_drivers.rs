@@ -79,6 +79,14 @@ fn mysql2() -> Result<Command, String> {
     drivers::node("node-mysql", "mysql2")
 }
 
+fn connector_j() -> Result<Command, String> {
+    drivers::java("java-mysql/Driver.java", "/usr/share/java/mariadb-java-client.jar")
+}
+
+fn go() -> Result<Command, String> {
+    drivers::go("go/driver.go", "github.com/go-sql-driver/mysql")
+}
+
 fn run_pymysql(case: Case) {
     same_as_without_gateway_and_masked(pymysql, "pymysql", case);
 }
@@ -95,7 +103,17 @@ fn run_mysql2(case: Case) {
     same_as_without_gateway_and_masked(mysql2, "mysql2", case);
 }
 
+fn run_connector_j(case: Case) {
+    same_as_without_gateway_and_masked(connector_j, "java", case);
+}
+
+fn run_go(case: Case) {
+    same_as_without_gateway_and_masked(go, "go", case);
+}
+
 for_each_mysql_case!(pymysql_, super::run_pymysql);
 for_each_mysql_case!(connector_, super::run_connector);
 for_each_mysql_case!(mysqlclient_, super::run_mysqlclient);
 for_each_mysql_case!(mysql2_, super::run_mysql2);
+for_each_mysql_case!(connector_j_, super::run_connector_j);
+for_each_mysql_case!(go_, super::run_go);

@@ -336,12 +336,24 @@ fn plan_shows_values(tokens: Tokens<'_, '_>, range: Range<usize>) -> bool {
     }
 }
 
-/// Whether a value of `sql_mode` adds to what holds already, by whole words: `CONCAT(@@sql_mode, ',STRICT…')`.
-fn adds_to_mode(tokens: Tokens<'_, '_>, at: usize) -> bool {
-    let own = tokens.lexed.name(at + 2).is_some_and(|name| ["@@sql_mode", "@@session.sql_mode"].contains(&&*name));
+/// Whether a value of `sql_mode`, or of the list of tracked settings, adds to what holds already, by whole words:
+/// `CONCAT(@@sql_mode, ',STRICT…')`.
+fn adds_to_list(tokens: Tokens<'_, '_>, at: usize, setting: &str) -> bool {
+    let setting = setting.trim_start_matches('@').rsplit('.').next().unwrap_or_default();
+    let own = tokens.lexed.name(at + 2).and_then(|name| {
+        let name = name.strip_prefix("@@")?;
+        Some(name.strip_prefix("session.").unwrap_or(name) == setting)
+    });
+    let own = own.unwrap_or(false);
     let words = tokens.lexed.string(at + 4).filter(|words| words.starts_with(','));
     let closed = tokens.is_sign(at + 1, "(") && tokens.is_sign(at + 3, ",") && tokens.is_sign(at + 5, ")");
     closed && own && words.is_some_and(|words| !changes_reading(&words))
+}
+
+/// Whether a list of tracked settings, written out, has all that later statements are read by.
+fn tracks_reading(list: &str) -> bool {
+    let has = |wanted: &str| list.split(',').any(|word| word.trim().eq_ignore_ascii_case(wanted));
+    has("*") || has("sql_mode") && has("character_set_client")
 }
 
 /// Modes under which quotes, escapes or the grammar are others.
@@ -386,13 +398,13 @@ fn reads_otherwise(tokens: Tokens<'_, '_>, range: Range<usize>) -> bool {
         let behind = at + 1..range.end;
         for value in behind {
             // The rest of a list that is in the parentheses of a call goes on with the next setting, at worst.
-            if tokens.is_sign(value, ",") || (tokens.is_word(value, "concat") && adds_to_mode(tokens, value)) {
+            if tokens.is_sign(value, ",") || (tokens.is_word(value, "concat") && adds_to_list(tokens, value, &name)) {
                 break;
             }
             match tokens.kind(value) {
                 Some(TokenKind::Text) => {
                     let text = tokens.lexed.string(value).unwrap_or_default().to_ascii_lowercase();
-                    if changes_reading(&text) || name.contains("track") {
+                    if changes_reading(&text) || (name.contains("track") && !tracks_reading(&text)) {
                         return true;
                     }
                 }
@@ -522,6 +534,11 @@ mod tests {
             "SET NAMES gbk",
             "SET character_set_client = 'sjis'",
             "SET session_track_system_variables = ''",
+            "SET session_track_system_variables = 'auto_increment_increment'",
+            "SET session_track_system_variables = CONCAT('sql_mode', ',x')",
+            "SET session_track_system_variables = CONCAT(@@sql_mode, ',x')",
+            "SET session_track_system_variables = CONCAT(@@global.session_track_system_variables, ',x')",
+            "SET sql_mode = CONCAT(@@session_track_system_variables, ',STRICT_TRANS_TABLES')",
         ] {
             assert!(opened(text).opaque.is_some(), "{text}");
         }
@@ -529,6 +546,11 @@ mod tests {
             "SET NAMES utf8mb4",
             "SET sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'",
             "SET sql_mode = ''",
+            "SET sql_mode = CONCAT(@@sql_mode, ',STRICT_TRANS_TABLES')",
+            "SET session_track_schema=1, session_track_system_variables = CONCAT(@@session_track_system_variables, ',transaction_isolation')",
+            "SET @@session.session_track_system_variables = CONCAT(@@session.session_track_system_variables, ',a'), autocommit = 1",
+            "SET session_track_system_variables = 'autocommit, sql_mode,character_set_client'",
+            "SET session_track_system_variables = '*'",
             "SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO'",
             "SET autocommit = 1",
             "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
