@@ -49,6 +49,7 @@ innodb_buffer_pool_size = 64M
 innodb_flush_log_at_trx_commit = 0    # a test's data need not outlive the machine's next crash
 innodb_doublewrite = OFF
 innodb_use_native_aio = OFF
+innodb_flush_method = nosync
 skip_log_bin
 character_set_server = utf8mb4
 collation_server = utf8mb4_unicode_ci
@@ -56,7 +57,7 @@ default_time_zone = '+00:00'
 local_infile = ON
 TEXT
     case $(kind "$1") in
-        mariadb) echo 'plugin_load_add = auth_ed25519' ;;
+        mariadb) printf 'plugin_load_add = auth_ed25519\nsync_frm = OFF\n' ;;
         mysql97) printf 'mysqlx = OFF\nauto_generate_certs = OFF\n' ;;
     esac
     if ! has_suffix "$1" plain; then

@@ -81,6 +81,23 @@ pub fn go(source: &str, package: &str) -> Result<Command, String> {
     Ok(Command::new(folder.join("driver")))
 }
 
+/// The Rust program in a folder of `tests/drivers`, which is a workspace of its own.
+///
+/// # Errors
+/// Why it cannot run here.
+pub fn rust(folder: &str) -> Result<Command, String> {
+    if !Path::new("/usr/include/openssl/ssl.h").exists() {
+        return Err("OpenSSL's headers are not installed: scripts/test does it".into());
+    }
+    let manifest = root().join("tests/drivers").join(folder).join("Cargo.toml");
+    let target = folders().join(folder);
+    // Tests that ask at once wait for each other here.
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--quiet", "--locked", "--manifest-path"]).arg(manifest).arg("--target-dir").arg(&target);
+    program::run(&mut cargo, COMPILER_LIMIT).expect_success();
+    Ok(Command::new(target.join("debug").join(folder)))
+}
+
 /// Where what is compiled lies: beside the tests' own binaries.
 fn folders() -> PathBuf {
     let test = std::env::current_exe().expect("the test knows its own path");

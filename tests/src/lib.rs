@@ -12,6 +12,7 @@
 //! - [`matrix`]: which servers, ways to authenticate and legs under TLS a client is run with.
 //! - [`corpus`]: the attacks of `tests/evasion` and the harmless statements of `tests/harmless`, and their score.
 //! - [`differential`]: statements of MySQL and MariaDB whose replies the gateway must not change.
+//! - [`small_disk`]: a disk to be filled.
 //! - [`skip`]: counts what could not run here.
 //!
 //! Every test of a client takes where to connect as an argument: run straight against the server it is the
@@ -33,6 +34,7 @@ pub mod program;
 pub mod raw;
 pub mod servers;
 pub mod skip;
+pub mod small_disk;
 pub mod tls;
 
 use std::path::{Path, PathBuf};

@@ -138,6 +138,12 @@ impl Server {
         options
     }
 
+    /// Whether its data lies in memory (`scripts/servers` says when).
+    #[must_use]
+    pub fn is_in_memory(&self) -> bool {
+        self.socket_dir.with_file_name("data").is_symlink()
+    }
+
     /// A folder that the tests and the programs of [`Self::program`] both see: files for clients to send.
     #[must_use]
     pub fn shared_dir(&self) -> &std::path::Path {

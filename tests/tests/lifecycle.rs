@@ -4,11 +4,10 @@ use integration::gateway::{self, Gateway, Setup};
 use integration::raw::message::{bind, execute, parse, query, sync};
 use integration::raw::{Client, transcript};
 use integration::servers::Server;
+use integration::small_disk::SmallDisk;
 use integration::{audit, masked, or_skip, program};
 use serde_json::Value;
 use std::fs;
-use std::io::Write;
-use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -190,37 +189,6 @@ fn idle_clients_are_told_and_closed_after_the_idle_timeout() {
     assert!(said.starts_with("E 57P0"), "{said}");
     assert!(began.elapsed() < Duration::from_secs(4), "after {:?}", began.elapsed());
     assert!(transcript(&busy.until(b'Z', 1)).ends_with("Z I\n"), "a running statement is not idle");
-}
-
-/// A folder on a small disk, to be filled; unmounted when dropped.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// `Err` where this user may not mount one.
-    fn mount() -> Result<Self, String> {
-        let dir = gateway::private_dir();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=64m", "tmpfs"]).arg(&dir);
-        let mounted = program::run(&mut mount, Duration::from_secs(10));
-        if mounted.status == Some(0) { Ok(Self(dir)) } else { Err(format!("cannot mount a disk: {}", mounted.stderr)) }
-    }
-
-    /// Takes all room that is left. What fails is the last write, and what came before it stays.
-    fn fill(&self) {
-        let mut filler = fs::File::create(self.0.join("filler")).expect("create");
-        while filler.write_all(&[0; 4096]).is_ok() {}
-    }
-
-    fn free(&self) {
-        fs::remove_file(self.0.join("filler")).expect("remove");
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-        let _ = fs::remove_dir(&self.0);
-    }
 }
 
 /// A gateway whose audit log lies on a disk that is full, and a client of it.

@@ -87,6 +87,10 @@ fn go() -> Result<Command, String> {
     drivers::go("go/driver.go", "github.com/go-sql-driver/mysql")
 }
 
+fn mysql_async() -> Result<Command, String> {
+    drivers::rust("rust-mysql")
+}
+
 fn run_pymysql(case: Case) {
     same_as_without_gateway_and_masked(pymysql, "pymysql", case);
 }
@@ -111,9 +115,14 @@ fn run_go(case: Case) {
     same_as_without_gateway_and_masked(go, "go", case);
 }
 
+fn run_mysql_async(case: Case) {
+    same_as_without_gateway_and_masked(mysql_async, "rust", case);
+}
+
 for_each_mysql_case!(pymysql_, super::run_pymysql);
 for_each_mysql_case!(connector_, super::run_connector);
 for_each_mysql_case!(mysqlclient_, super::run_mysqlclient);
 for_each_mysql_case!(mysql2_, super::run_mysql2);
 for_each_mysql_case!(connector_j_, super::run_connector_j);
 for_each_mysql_case!(go_, super::run_go);
+for_each_mysql_case!(mysql_async_, super::run_mysql_async);

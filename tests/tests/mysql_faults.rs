@@ -8,8 +8,10 @@ use integration::mysql_raw::message::{framed, lying, query, simple};
 use integration::mysql_raw::reply::{Form, Reply};
 use integration::mysql_raw::{Client, USUAL};
 use integration::servers::{Endpoint, Server};
-use integration::{masked, or_skip, program};
+use integration::small_disk::SmallDisk;
+use integration::{audit, masked, or_skip, program};
 use mysql::constant::command;
+use serde_json::Value;
 use std::io;
 use std::path::Path;
 use std::thread;
@@ -88,6 +90,80 @@ fn a_server_that_dies_is_reported() {
             gateway.records().iter().any(|record| record["abandoned"] == true).then_some(())
         });
     }
+}
+
+#[test]
+fn a_server_that_falls_silent_in_a_result_is_left_when_its_client_goes() {
+    // In the middle of a row, and between two.
+    for bytes in [3, usize::MAX] {
+        let (gone, heard) = std::sync::mpsc::channel();
+        let gone = std::sync::Mutex::new(gone);
+        let double = answering(move |connection| {
+            let (names, seq) = definitions(&["word"]);
+            connection.send(&names)?;
+            connection.send(&row(seq, &["whole"]))?;
+            let next = row(seq + 1, &["never whole"]);
+            connection.send(&next[..next.len().min(bytes)])?;
+            connection.wait_for_end();
+            let _ = gone.lock().map(|gone| gone.send(()));
+            Err(io::ErrorKind::ConnectionAborted.into())
+        });
+        let gateway = setup(&double.address()).start();
+        let mut client = Client::login(&gateway.endpoint("trust_user", false));
+        let mut bystander = Client::login(&gateway.endpoint("trust_user", false));
+        client.command(&query(b"SELECT 1"));
+        for _ in 0..3 {
+            client.message().expect("the count, the definition, a row");
+        }
+        if bytes == usize::MAX {
+            client.message().expect("the second row");
+        }
+        assert!(client.is_silent_for(Duration::from_millis(500)), "the client waits as it would at the server");
+        assert!(heard.try_recv().is_err(), "and the server is not left while it does");
+        drop(client);
+        heard.recv_timeout(Duration::from_secs(20)).expect("the server's connection is closed behind the client's");
+        let record = gateway.record("the statement", |record| record["abandoned"] == true);
+        assert!(record["statement"] == "SELECT 1" && record["verdict"] == "allow", "{record}");
+        program::eventually("one session is left", Duration::from_secs(10), || {
+            (gateway.metric("wiregate_sessions_open") < 1.5).then_some(())
+        });
+        // Its own server still speaks.
+        assert!(bystander.ask(&simple(command::PING, b"")).error().is_none());
+    }
+}
+
+/// A process that does not run; it goes on when the value is dropped, so that no failure leaves it so.
+struct Stopped(u32);
+
+impl Stopped {
+    fn at(pid: u32) -> Self {
+        program::signal("STOP", pid);
+        Self(pid)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        program::signal("CONT", self.0);
+    }
+}
+
+#[test]
+fn a_stopped_server_is_waited_for_and_goes_on_where_it_was() {
+    let server = or_skip!(Server::find("mariadb-stopped"));
+    let gateway = Setup::before(&server).start();
+    let mut client = Client::login(&gateway.endpoint("dora", false));
+    client.command(&query(b"SELECT seq, REPEAT('x', 1000) FROM seq_1_to_200000"));
+    assert!(!client.is_silent_for(Duration::from_secs(20)), "the first rows come");
+    // Half open: the kernel still answers for the process, which says nothing any more.
+    let stopped = Stopped::at(server.pid);
+    let mut other = Client::socket(gateway.port).expect("connect");
+    assert!(other.is_silent_for(Duration::from_secs(1)), "a new client waits for a greeting");
+    drop(other);
+    assert_eq!(gateway.admin("/healthz").0, 200, "the gateway itself is well");
+    drop(stopped);
+    let reply = client.reply(Form::Results(false));
+    assert_eq!(reply.parts[0].rows.len(), 200_000, "no row is lost");
 }
 
 #[test]
@@ -301,4 +377,62 @@ fn a_refused_statement_leaves_the_session_as_it_was() {
         assert!(client.ask(&simple(command::PING, b"")).error().is_none());
     }
     assert!(gateway.metric("wiregate_statements_total") >= 6.0);
+}
+
+/// A gateway whose audit log lies on a disk that is full, and a client of it.
+fn on_a_full_disk(server: &Server, disk: &SmallDisk, on_failure: &str) -> (Gateway, Client) {
+    let setup = Setup::before(server).audit_path(&disk.0.join("audit"));
+    let gateway = setup.audit_lines(&format!("on_failure = \"{on_failure}\"")).start();
+    let client = Client::login(&gateway.endpoint("dora", false));
+    disk.fill();
+    (gateway, client)
+}
+
+/// A statement whose record takes all that the log keeps of a text.
+fn long_statement() -> String {
+    format!("SELECT LENGTH('{}')", "x".repeat(16 << 10))
+}
+
+#[test]
+fn statements_are_refused_while_the_audit_log_cannot_be_written() {
+    for name in ["mariadb", "mysql97"] {
+        let server = or_skip!(Server::find(name));
+        let disk = or_skip!(SmallDisk::mount());
+        let (gateway, mut client) = on_a_full_disk(&server, &disk, "refuse");
+        let prepared = client.prepare("SELECT 'prepared before'").expect("a statement");
+        let (code, sqlstate, text) = program::eventually("statements are refused", Duration::from_secs(20), || {
+            let said = client.query(&long_statement());
+            said.error().map(|(code, sqlstate, text)| (code, sqlstate.to_owned(), text.to_owned()))
+        });
+        assert!(code > 0 && sqlstate.len() == 5 && text.to_lowercase().contains("audit"), "{code} {sqlstate} {text}");
+        let said = client.execute(prepared.id, 0, &[]);
+        assert!(said.error().is_some_and(|(.., text)| text.to_lowercase().contains("audit")), "{said}");
+        assert!(client.prepare("SELECT 1").is_err(), "nothing new is prepared");
+        assert!(client.ask(&simple(command::PING, b"")).error().is_none(), "the session stands");
+        disk.free();
+        program::eventually("statements run again", Duration::from_secs(20), || {
+            (client.query("SELECT 'recorded again'").cells() == [["recorded again"]]).then_some(())
+        });
+        assert_eq!(client.execute(prepared.id, 0, &[]).scalar(), "prepared before");
+        let recorded =
+            |record: &Value| audit::is_statement(record, "SELECT 'recorded again'") && record["verdict"] == "allow";
+        let _ = gateway.record("the next statement", recorded);
+    }
+}
+
+#[test]
+fn statements_run_unrecorded_where_the_config_says_so() {
+    let server = or_skip!(Server::find("mariadb"));
+    let disk = or_skip!(SmallDisk::mount());
+    let (gateway, mut client) = on_a_full_disk(&server, &disk, "continue");
+    // More than the log holds back while it waits for the disk (16 MiB).
+    for _ in 0..1500 {
+        assert_eq!(client.query(&long_statement()).scalar(), "16384");
+    }
+    disk.free();
+    let gap = gateway.record("what is missing", |record| record["event"] == "gap");
+    assert!(gap["dropped"].as_u64().is_some_and(|dropped| dropped > 100), "{gap}");
+    let kept = gateway.records().iter().filter(|record| record["statement_cut"] == true).count();
+    let dropped = gap["dropped"].as_u64().and_then(|dropped| usize::try_from(dropped).ok());
+    assert_eq!(dropped.map(|dropped| dropped + kept), Some(1500), "each is recorded or counted as missing");
 }

@@ -38,7 +38,7 @@ func emit(values ...interface{}) {
 }
 
 func open(settings string) *sql.DB {
-	dsn := fmt.Sprintf("%s:%s@tcp(%s:%s)/%s?multiStatements=true&charset=utf8mb4&timeout=20s&maxAllowedPacket=0&%s",
+	dsn := fmt.Sprintf("%s:%s@tcp(%s:%s)/%s?multiStatements=true&charset=utf8mb4&timeout=120s&maxAllowedPacket=0&%s",
 		options["user"], options["password"], options["host"], options["port"], url.PathEscape(options["dbname"]), settings)
 	if options["ca"] != "" {
 		pem, err := os.ReadFile(options["ca"])

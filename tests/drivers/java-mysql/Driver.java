@@ -35,7 +35,7 @@ public final class Driver {
         Properties properties = new Properties();
         properties.setProperty("user", options.get("user"));
         properties.setProperty("password", options.get("password"));
-        properties.setProperty("connectTimeout", "20000");
+        properties.setProperty("connectTimeout", "120000");
         properties.setProperty("allowMultiQueries", "true");
         if (options.containsKey("ca")) {
             properties.setProperty("useSsl", "true");
