@@ -11,7 +11,7 @@ use policy::config::{Mask, Protocol};
 use policy::snapshot::{Snapshot, UserRules};
 use policy::sql::Dialect;
 use policy::sql::mysql::MySql;
-use policy::statement::lineage::{Flow, Lineage, Output, Place};
+use policy::statement::lineage::{Flow, Lineage, Origin, Output, Place};
 use policy::statement::{Item, Judgement, MaskedParameters, Part, Reach, Read, Ruling, SqlContext, judge};
 use wire::limits::STATEMENT_BYTES;
 
@@ -172,7 +172,11 @@ impl Followed<'_> {
     }
 
     fn names(&self, flow: &Flow) -> String {
-        let mut names: Vec<_> = flow.origins().iter().map(|origin| self.name(origin.relation, origin.column)).collect();
+        let part = |origin: &Origin| {
+            let path = origin.path.as_ref().map(ToString::to_string).unwrap_or_default();
+            format!("{}{path}", self.name(origin.relation, origin.column))
+        };
+        let mut names: Vec<_> = flow.origins().iter().map(part).collect();
         if flow.is_unknown() {
             names.push("what cannot be told".to_owned());
         }

@@ -41,10 +41,13 @@ impl Catalogue {
             let patterns = patterns(Some(schema), table);
             let masked = patterns.iter().filter_map(|pattern| pattern.column()).map(Box::from);
             let columns: BTreeSet<Box<str>> = masked.chain(names.iter().cloned()).collect();
+            // A column that a rule names with a path is one of JSON values.
+            let inside = patterns.iter().filter(|pattern| !pattern.path().is_empty());
+            let inside: Vec<_> = inside.filter_map(|pattern| pattern.column()).collect();
             let columns = (1..).zip(columns).map(|(number, name)| Column {
                 number,
+                value_type: if inside.contains(&&*name) { ValueType::Jsonb } else { ValueType::Unknown },
                 name,
-                value_type: ValueType::Unknown,
                 not_null: false,
                 generated: false,
             });

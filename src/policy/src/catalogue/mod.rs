@@ -6,6 +6,7 @@
 mod assumed;
 mod behind;
 mod builder;
+mod documents;
 mod functions;
 pub mod mysql;
 mod query;
@@ -22,6 +23,7 @@ use wire::value::ValueType;
 use behind::Behind;
 pub(crate) use behind::Touched;
 pub use builder::{CatalogueBuilder, CatalogueError};
+pub(crate) use documents::both;
 pub use query::{QUERY, RESULTS};
 use routines::Routines;
 pub use sight::{ColumnMask, Sight};

@@ -6,9 +6,11 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::documents::{self, Mask};
 use super::{Catalogue, Relation, views};
 use crate::config::Predicates;
-use crate::mask::Method;
+use crate::config::pattern::ColumnPattern;
+use crate::mask::{JsonMask, Method};
 use crate::rule::RuleId;
 use crate::snapshot::UserRules;
 use crate::statement::lineage::{Flow, Origin};
@@ -24,8 +26,6 @@ pub enum ColumnMask {
     /// The catalogue does not know the relation or the column.
     UnknownRelation,
 }
-
-type Mask = (RuleId, Method);
 
 /// The masks of one set of rules over all relations of a catalogue.
 #[derive(Debug)]
@@ -98,13 +98,13 @@ impl Sight {
                 None => {}
             }
             let Some(masks) = self.relations.get(&relation.oid) else { continue };
-            for (number, (rule, _)) in masks {
-                let reaching = self.reaching.entry(relation.name.clone()).or_insert(*rule);
-                *reaching = (*reaching).min(*rule);
+            for (number, mask) in masks {
+                let reaching = self.reaching.entry(relation.name.clone()).or_insert(mask.0);
+                *reaching = (*reaching).min(mask.0);
                 let Some(column) = relation.column(*number) else { continue };
                 self.masked_columns.insert(column.name.clone());
-                if self.denying.contains_key(rule) {
-                    self.denied_columns.insert(column.name.clone(), *rule);
+                for rule in documents::rules(mask).into_iter().filter(|rule| self.denying.contains_key(rule)) {
+                    self.denied_columns.insert(column.name.clone(), rule);
                 }
             }
         }
@@ -130,19 +130,30 @@ impl Sight {
         }
     }
 
+    /// How a part of a column is masked.
+    fn mask_at(&self, origin: &Origin) -> ColumnMask {
+        match self.mask_of(origin.relation, origin.column) {
+            ColumnMask::Masked(rule, method) => match documents::part(&(rule, method), origin.path.as_ref()) {
+                Some((rule, method)) => ColumnMask::Masked(rule, method),
+                None => ColumnMask::None,
+            },
+            other => other,
+        }
+    }
+
     /// How a value is masked that tells of these columns: as the column itself where it is stored values as
-    /// they stand, else whole. Of several rules the first of the file holds. [`ColumnMask::UnknownRelation`]
+    /// they stand, else whole. Of several rules the first of the file holds; where one masks inside of a document
+    /// and another all of one, all is masked. [`ColumnMask::UnknownRelation`]
     /// where it may tell of anything.
     #[must_use]
     pub fn mask_of_value(&self, flow: &Flow, plain: bool) -> ColumnMask {
         let mut found: Option<Mask> = None;
         let mut unknown = flow.is_unknown();
         for origin in flow.origins() {
-            match self.mask_of(origin.relation, origin.column) {
+            match self.mask_at(origin) {
                 ColumnMask::Masked(rule, method) => {
-                    if found.as_ref().is_none_or(|known| rule < known.0) {
-                        found = Some((rule, method));
-                    }
+                    let mask = (rule, method);
+                    found = Some(found.map_or(mask.clone(), |known| documents::both(&known, &mask)));
                 }
                 ColumnMask::UnknownRelation => unknown = true,
                 ColumnMask::None => {}
@@ -163,8 +174,9 @@ impl Sight {
         let of_origin = |origin: &Origin| {
             let masks = self.relations.get(&origin.relation);
             let masks = masks.into_iter().flatten();
-            let column = origin.column;
-            masks.filter(move |(number, _)| column == 0 || **number == column).map(|(_, mask)| mask.0)
+            let masks = masks.filter(|(number, _)| origin.column == 0 || **number == origin.column);
+            let parts = masks.filter_map(|(_, mask)| documents::part(mask, origin.path.as_ref()));
+            parts.flat_map(|mask| documents::rules(&mask)).collect::<Vec<_>>()
         };
         let rules = flow.origins().iter().flat_map(of_origin);
         let restricted = rules.filter_map(|rule| Some((rule, *self.denying.get(&rule)?)));
@@ -196,10 +208,18 @@ impl Sight {
 fn own_masks(relation: &Relation, rules: &UserRules) -> BTreeMap<i16, Mask> {
     let revealing = REVEALING.iter().find(|entry| *entry.0 == *relation.name).map(|entry| entry.1);
     let mask = |column: &super::Column| {
-        let covering = rules.column_masks().find(|(_, mask)| {
-            mask.columns.iter().any(|pattern| pattern.matches(&relation.schema, &relation.name, &column.name))
-        });
-        let own = covering.map(|(rule, mask)| (rule, mask.method.clone()));
+        let (mut whole, mut paths) = (None, Vec::new());
+        for (rule, mask) in rules.column_masks() {
+            let covers = |pattern: &&ColumnPattern| pattern.matches(&relation.schema, &relation.name, &column.name);
+            for pattern in mask.columns.iter().filter(covers) {
+                let method = mask.method.clone();
+                match pattern.path() {
+                    [] => drop(whole.get_or_insert((rule, method))),
+                    keys => paths.push(JsonMask { rule, keys: keys.into(), method }),
+                }
+            }
+        }
+        let own = documents::own(column, whole, paths);
         let built_in = revealing.filter(|columns| rules.has_column_masks() && columns.contains(&&*column.name));
         own.or(built_in.map(|_| (RuleId::BUILT_IN, Method::Redact)))
     };
@@ -214,14 +234,29 @@ fn generated(catalogue: &Catalogue, relations: &mut HashMap<u32, BTreeMap<i16, M
         let Some(masks) = relations.get_mut(relation).filter(|masks| !masks.is_empty()) else { continue };
         let masked = match views::generated(catalogue, *relation, expression) {
             Some(flow) if !flow.is_unknown() => {
-                flow.origins().iter().filter_map(|origin| masks.get(&origin.column)).map(|mask| mask.0).min()
+                let mask = |origin: &Origin| documents::part(masks.get(&origin.column)?, origin.path.as_ref());
+                flow.origins().iter().filter_map(mask).map(|mask| mask.0).min()
             }
             _ => masks.values().map(|mask| mask.0).min(),
         };
         if let Some(rule) = masked {
-            masks.entry(*number).or_insert((rule, Method::Redact));
+            add(masks, *number, (rule, Method::Redact));
         }
     }
+}
+
+/// Masks a column that may be masked already. A mask of the whole value that is there holds, and stays; `true`
+/// where something changed.
+fn add(masks: &mut BTreeMap<i16, Mask>, number: i16, mask: Mask) -> bool {
+    let known = match masks.entry(number) {
+        Entry::Vacant(free) => {
+            free.insert(mask);
+            return true;
+        }
+        Entry::Occupied(known) => known.into_mut(),
+    };
+    let both = if let Method::Inside(_) = known.1 { documents::both(known, &mask) } else { known.clone() };
+    core::mem::replace(known, both.clone()) != both
 }
 
 /// A column into which code of the users puts what it reads from masked relations counts as masked.
@@ -250,11 +285,7 @@ fn handed_on(catalogue: &Catalogue, relations: &mut HashMap<u32, BTreeMap<i16, M
             found.extend(columns.unwrap_or_default().into_iter().map(|number| (handed.relation, number, rule)));
         }
         for (relation, number, rule) in found {
-            let masks = relations.entry(relation).or_default();
-            if let Entry::Vacant(free) = masks.entry(number) {
-                free.insert((rule, Method::Redact));
-                changed = true;
-            }
+            changed |= add(relations.entry(relation).or_default(), number, (rule, Method::Redact));
         }
     }
 }
@@ -281,8 +312,9 @@ fn hand_on(catalogue: &Catalogue, relations: &mut HashMap<u32, BTreeMap<i16, Mas
     for (number, mask) in masks {
         let name = source.column(number).map(|column| &column.name);
         let Some(column) = target.columns.iter().find(|column| Some(&column.name) == name) else { continue };
-        if own.get(&column.number).is_none_or(|current| mask.0 < current.0) {
-            own.insert(column.number, mask);
+        let both = own.get(&column.number).map_or(mask.clone(), |current| documents::both(current, &mask));
+        if own.get(&column.number) != Some(&both) {
+            own.insert(column.number, both);
             changed = true;
         }
     }
@@ -340,7 +372,7 @@ impl Views<'_> {
                 _ => otherwise.clone(),
             };
             if let Some(mask) = mask {
-                masks.entry(column.number).or_insert(mask);
+                add(&mut masks, column.number, mask);
             }
         }
         self.relations.insert(view, masks);
@@ -352,10 +384,10 @@ impl Views<'_> {
             let masks = self.relations.get(&origin.relation)?;
             match origin.column {
                 0 => masks.values().map(|mask| mask.0).min().map(|rule| (rule, Method::Redact)),
-                number => masks.get(&number).cloned(),
+                number => documents::part(masks.get(&number)?, origin.path.as_ref()),
             }
         });
-        let (rule, method) = masks.min_by_key(|mask| mask.0)?;
+        let (rule, method) = masks.reduce(|one, other| documents::both(&one, &other))?;
         Some((rule, if plain { method } else { Method::Redact }))
     }
 

@@ -45,6 +45,11 @@ pub(super) fn deny(rule: &Deny, marks: &Marks, problems: &Problems) {
         let message = "none of the rule's statements sets a column: the rule can never match";
         report(problems, marks, "columns_written", message);
     }
+    for (key, columns) in [("columns_read", &rule.columns_read), ("columns_written", &rule.columns_written)] {
+        if columns.iter().any(|pattern| !pattern.path().is_empty()) {
+            report(problems, marks, key, "paths into JSON are for the columns of masks; name the whole column");
+        }
+    }
     let queries = QUERIES.into_iter().fold(kind::classes(), |all, kind| all.union(KindSet::of(kind)));
     if !rule.columns_read.is_empty() && named && !rule.statements.meets(queries) {
         let message = "none of the rule's statements reads a column: the rule can never match";
@@ -66,6 +71,10 @@ pub(super) fn mask(rule: &Mask, marks: &Marks, problems: &Problems) {
         let message =
             "\"report\" is for denies and column masks; what a detector finds is only known once it is masked";
         report(problems, marks, "mode", message);
+    }
+    if !rule.detect.is_empty() && rule.columns.iter().any(|pattern| !pattern.path().is_empty()) {
+        let message = "a path into JSON names a value that is masked whole; detectors look at whole columns";
+        report(problems, marks, "columns", message);
     }
     scope(&rule.scope, marks, problems);
 }

@@ -7,7 +7,7 @@ use wire::guard::{CopyShape, CopySyntax};
 use wire::value::{Encoding, ValueType};
 
 use super::rows::detectors_of;
-use crate::catalogue::{Catalogue, Column, ColumnMask, Relation, Sight};
+use crate::catalogue::{Catalogue, Column, ColumnMask, Relation, Sight, both};
 use crate::mask::{ColumnSpec, Method, RowMask};
 use crate::rule::RuleId;
 use crate::snapshot::UserRules;
@@ -134,7 +134,9 @@ impl<'p> Planner<'p> {
         let mut spec = self.unknown();
         // A column as it stands has the type of the one that it is.
         let stored = match output.flow.origins() {
-            [origin] if output.plain => self.catalogue.and_then(|catalogue| catalogue.relation(origin.relation)),
+            [origin] if output.plain && origin.path.is_none() => {
+                self.catalogue.and_then(|catalogue| catalogue.relation(origin.relation))
+            }
             _ => None,
         };
         let number = output.flow.origins().first().map_or(0, |origin| origin.column);
@@ -142,7 +144,12 @@ impl<'p> Planner<'p> {
             (spec.value_type, spec.nullable) = (column.value_type, !column.not_null);
         }
         match sight.mask_of_value(&output.flow, output.plain) {
-            ColumnMask::Masked(rule, method) => spec.mask = Some((rule, method)),
+            ColumnMask::Masked(rule, method) => {
+                if let (Method::Inside(_), true) = (&method, self.rules.has_detectors()) {
+                    spec.detectors = detectors_of(self.rules, self.catalogue, stored, number, true);
+                }
+                spec.mask = Some((rule, method));
+            }
             ColumnMask::UnknownRelation => {}
             ColumnMask::None => {
                 spec.mask = None;
@@ -225,12 +232,14 @@ impl<'p> Planner<'p> {
             .filter_map(|relation| Some((*relation, relation.columns.iter().find(|column| *column.name == *name)?)))
             .collect();
         let (relation, column) = columns.first()?;
-        let mask =
-            columns.iter().filter_map(|(relation, column)| self.mask(relation, column)).min_by_key(|mask| mask.0);
+        let masks = columns.iter().filter_map(|(relation, column)| self.mask(relation, column));
+        let mask = masks.reduce(|one, other| both(&one, &other));
         let value_type = if columns.len() == 1 { column.value_type } else { ValueType::Unknown };
         let known = if columns.len() == 1 { Some(*relation) } else { None };
         let detectors = match mask {
-            None if self.rules.has_detectors() => detectors_of(self.rules, self.catalogue, known, column.number, true),
+            None | Some((_, Method::Inside(_))) if self.rules.has_detectors() => {
+                detectors_of(self.rules, self.catalogue, known, column.number, true)
+            }
             _ => None,
         };
         Some(ColumnSpec { value_type, encoding: self.encoding(), nullable: !column.not_null, mask, detectors })

@@ -142,7 +142,10 @@ impl Planner<'_> {
             (Some(relation), Some((_, number))) => relation.column(number).is_none_or(|column| !column.not_null),
             _ => true,
         };
-        let detectors = if mask.is_some() { None } else { self.detectors(known, origin) };
+        let detectors = match mask {
+            None | Some((_, Method::Inside(_))) => self.detectors(known, origin),
+            Some(_) => None,
+        };
         ColumnSpec { value_type: column.value_type, encoding: column.encoding, nullable, mask, detectors }
     }
 
@@ -174,6 +177,10 @@ impl Planner<'_> {
         let Some((relation, number)) = origin else { return self.computed(place) };
         let found = self.sight.map_or(ColumnMask::UnknownRelation, |sight| sight.mask_of(relation, number));
         match found {
+            // What masks one document inside leaves another open, and not every row need be of this column.
+            ColumnMask::Masked(rule, Method::Inside(_)) if !self.origin_holds() => {
+                self.computed(place).or(Some((rule, Method::Redact)))
+            }
             ColumnMask::Masked(rule, method) => Some((rule, method)),
             ColumnMask::UnknownRelation => {
                 *stale = true;

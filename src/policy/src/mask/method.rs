@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::inside::JsonMasks;
 use super::key::HashKey;
 
 /// What is left of a masked value.
@@ -16,6 +17,9 @@ pub enum Method {
     Constant(Arc<str>),
     /// A keyed hash of the column's type, the same for equal values.
     Hash(HashKey),
+    /// Values inside the JSON values of a column, each in its own way: what rules with paths come to. No config
+    /// names it.
+    Inside(JsonMasks),
     /// Some letters and digits at the ends stay.
     Keep {
         /// Characters that stay at the beginning.
@@ -132,6 +136,15 @@ impl fmt::Display for Method {
         match self {
             Self::Constant(value) => write!(f, "constant \"{value}\""),
             Self::Hash(_) => f.write_str("hash"),
+            Self::Inside(masks) => {
+                f.write_str("inside:")?;
+                for (index, mask) in masks.iter().enumerate() {
+                    f.write_str(if index == 0 { " " } else { ", " })?;
+                    mask.keys.iter().try_for_each(|key| write!(f, "->'{key}'"))?;
+                    write!(f, "{} {}", if mask.keys.is_empty() { "all" } else { "" }, mask.method)?;
+                }
+                Ok(())
+            }
             Self::Keep { first, last: 0 } => write!(f, "keep_first {first}"),
             Self::Keep { first: 0, last } => write!(f, "keep_last {last}"),
             Self::Keep { first, last } => write!(f, "keep_first {first} keep_last {last}"),

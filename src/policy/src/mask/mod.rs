@@ -63,6 +63,11 @@
 //! signs of ASCII are separators and stay. Where more than half of a value's characters would be kept, none
 //! is, separators neither. Text that is not UTF-8 becomes stars.
 //!
+//! # Values inside documents
+//! Where a mask names a path into a JSON value, each string behind it becomes what the method makes of a text, each
+//! number what it makes of a numeric (0 where that is no number of JSON), `true` becomes `false`, an object `{}`;
+//! of an array each element. NULL is JSON's `null`, and `null` stays.
+//!
 //! # Values too large to be gathered
 //!
 //! [`RowMask::mask_part`] overwrites a value as its parts stream by, so the length stays and the method is
@@ -81,6 +86,7 @@ mod container;
 mod counts;
 mod decimal;
 mod hash;
+mod inside;
 mod keep;
 mod key;
 mod method;
@@ -91,6 +97,7 @@ mod stamp;
 pub(crate) mod value;
 
 pub use counts::MaskCounts;
+pub use inside::{JsonMask, JsonMasks};
 pub use key::HashKey;
 pub use method::{Method, MethodError};
 pub use row::{ColumnSpec, RowMask};

@@ -27,7 +27,8 @@ pub struct ColumnSpec {
     pub nullable: bool,
     /// The rule that masks every cell, and how.
     pub mask: Option<(RuleId, Method)>,
-    /// The detectors that look at each cell. Where a mask stands too, the mask wins.
+    /// The detectors that look at each cell. Where a mask stands too, the mask wins; after one inside of the value
+    /// they look at what it left.
     pub detectors: Option<Arc<DetectorSet>>,
 }
 
@@ -55,7 +56,7 @@ impl RowMask {
             if let (None, Some(detectors)) = (&column.mask, &column.detectors) {
                 column.mask = detectors.whole(column.value_type);
             }
-            if column.mask.is_some() {
+            if !matches!(column.mask, None | Some((_, Method::Inside(_)))) {
                 column.detectors = None;
             }
             let hints = column.detectors.as_ref().map(|set| set.hints(column.value_type, column.encoding));
@@ -73,7 +74,7 @@ impl RowMask {
         Self { columns: columns.into(), treatments: treatments.into(), hints: all, every_row }
     }
 
-    /// The columns, in their order; one under a mask has no detectors.
+    /// The columns, in their order; one under a mask of the whole value has no detectors.
     pub fn columns(&self) -> &[ColumnSpec] {
         &self.columns
     }
@@ -103,6 +104,18 @@ impl RowMask {
     /// Masks one whole cell that is not NULL, as the column asks for, and counts it if it was changed.
     pub fn mask_cell(&self, column: usize, cell: &mut [u8], counts: &mut MaskCounts) -> CellOutcome {
         let Some(spec) = self.columns.get(column) else { return CellOutcome::InPlace };
+        if let Some((_, Method::Inside(masks))) = &spec.mask {
+            let outcome = masks.mask(spec.shape(), cell, counts);
+            let Some(detectors) = &spec.detectors else { return outcome };
+            return match outcome {
+                CellOutcome::InPlace => detectors.scan_cell(spec.shape(), cell, counts),
+                CellOutcome::Null => CellOutcome::Null,
+                CellOutcome::Replace(mut bytes) => match detectors.scan_cell(spec.shape(), &mut bytes, counts) {
+                    CellOutcome::InPlace => CellOutcome::Replace(bytes),
+                    further => further,
+                },
+            };
+        }
         if let Some((rule, method)) = &spec.mask {
             counts.add(*rule);
             return mask_value(spec.shape(), method, cell);

@@ -34,7 +34,7 @@ pub(crate) fn mask_value(shape: Shape, method: &Method, cell: &mut [u8]) -> Cell
         Method::Null if shape.nullable => return CellOutcome::Null,
         Method::Round { step } => rounded(shape, *step, cell),
         Method::YearOnly => year_only(shape, cell),
-        Method::Keep { .. } | Method::Null | Method::Redact => None,
+        Method::Inside(_) | Method::Keep { .. } | Method::Null | Method::Redact => None,
     };
     match value {
         Some(value) => put(value, cell),
@@ -43,7 +43,7 @@ pub(crate) fn mask_value(shape: Shape, method: &Method, cell: &mut [u8]) -> Cell
 }
 
 /// Puts a value in the place of a cell.
-fn put(value: Vec<u8>, cell: &mut [u8]) -> CellOutcome {
+pub(super) fn put(value: Vec<u8>, cell: &mut [u8]) -> CellOutcome {
     if value.len() != cell.len() {
         return CellOutcome::Replace(value);
     }

@@ -15,6 +15,9 @@ impl<'a> Resolver<'a> {
     /// A function, aggregate or window function.
     pub(super) fn function(&mut self, function: &'a Function, scope: &Scope<'_, 'a>) -> Value {
         let Some(name) = Name::of(&function.name) else { return Value::unknown() };
+        if let Some(value) = self.json_function(function, &name, scope) {
+            return value;
+        }
         let mut arguments = self.arguments(&function.args, scope);
         arguments.join(self.arguments(&function.parameters, scope));
         let mark = self.uses.len();

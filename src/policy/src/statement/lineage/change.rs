@@ -238,7 +238,7 @@ impl Places<'_> {
                 }
             };
             match column {
-                Some(column) => columns.push(Origin { relation: relation.oid, column: column.number }),
+                Some(column) => columns.push(Origin::new(relation.oid, column.number)),
                 // Another relation of the name is meant, or none.
                 None if relations.len() > 1 => {}
                 None => return Place::Unknown,
@@ -279,7 +279,7 @@ fn place(target: &Source<'_>, name: &ObjectName) -> Place {
     for relation in relations {
         let named = |part: &str| relation.columns.iter().find(|column| *column.name == *part);
         if let Some(column) = parts.clone().find_map(named) {
-            columns.push(Origin { relation: relation.oid, column: column.number });
+            columns.push(Origin::new(relation.oid, column.number));
         } else if relations.len() == 1 {
             return Place::Unknown;
         }

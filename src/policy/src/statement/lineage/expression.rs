@@ -7,7 +7,7 @@ use sqlparser::ast::{
 
 use super::flow::{Flow, Value, all};
 use super::scope::{Scope, Table};
-use super::{How, Resolver, Use};
+use super::{How, Resolver, Use, json};
 use crate::statement::tree::Name;
 
 impl<'a> Resolver<'a> {
@@ -239,7 +239,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// `(x).field`, `(x).f`, `x[1]`.
+    /// `(x).field`, `(x).f`, `x[1]`, `x['key']`.
     fn field(&mut self, root: &'a Expr, chain: &'a [AccessExpr], scope: &Scope<'_, 'a>) -> Value {
         let mut inner = root;
         while let Expr::Nested(nested) = inner {
@@ -258,6 +258,12 @@ impl<'a> Resolver<'a> {
         }
         let mut value = value.unwrap_or_else(|| self.expr(inner, scope));
         for access in chain {
+            if let AccessExpr::Subscript(subscript) = access
+                && let Some(steps) = json::subscript(subscript)
+            {
+                value = value.within(&steps);
+                continue;
+            }
             value.plain = false;
             match access {
                 // A field of a composite, or a function of it.
@@ -284,6 +290,9 @@ impl<'a> Resolver<'a> {
     }
 
     fn binary(&mut self, left: &'a Expr, op: &'a BinaryOperator, right: &'a Expr, scope: &Scope<'_, 'a>) -> Value {
+        if let Some(value) = self.json_operator(left, op, right, scope) {
+            return value;
+        }
         let mut flow = self.expr(left, scope).flow;
         flow.join(self.expr(right, scope).flow);
         self.operator(op, &mut flow);
@@ -319,8 +328,13 @@ impl<'a> Resolver<'a> {
     }
 
     fn cast(&mut self, expr: &'a Expr, data_type: &DataType, scope: &Scope<'_, 'a>) -> Value {
-        let mut flow = self.expr(expr, scope).flow;
-        self.names.cast(type_name(data_type), &mut flow);
+        let mut value = self.expr(expr, scope);
+        self.names.cast(type_name(data_type), &mut value.flow);
+        if json::is_json(data_type) && value.plain {
+            self.computes(&value.flow);
+            return value.within(&[]);
+        }
+        let flow = value.flow;
         if is_text(data_type) { Value::computed(flow) } else { self.computed(flow) }
     }
 

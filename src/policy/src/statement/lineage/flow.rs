@@ -2,14 +2,30 @@
 //!
 //! Sets are small (one expression names a handful of columns), so a sorted list beats a hash set.
 
-/// A column of a relation, by the numbers that the catalogue gives them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+use super::json::Path;
+
+/// A column of a relation, by the numbers that the catalogue gives them, or a part of the JSON value in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin {
     /// The relation.
     pub relation: u32,
     /// The number of its column, from 1; 0 for the whole row.
     pub column: i16,
+    /// Where in the column's JSON value; `None` for all of it.
+    pub path: Option<Path>,
 }
+
+impl Origin {
+    /// A whole column.
+    #[must_use]
+    pub fn new(relation: u32, column: i16) -> Self {
+        Self { relation, column, path: None }
+    }
+}
+
+/// Most parts of JSON values that one value is told to consist of; what consists of more may tell of anything.
+/// Without a bound, a statement of nothing but paths would take memory by the square of its length.
+const PARTS: usize = 64;
 
 /// The stored columns that a value may tell of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,7 +89,7 @@ impl Flow {
     pub fn add(&mut self, other: &Self) {
         self.unknown |= other.unknown;
         for origin in &other.origins {
-            self.insert(*origin);
+            self.insert(origin.clone());
         }
     }
 
@@ -89,9 +105,22 @@ impl Flow {
 
     /// Adds one column.
     pub(super) fn insert(&mut self, origin: Origin) {
-        if let Err(at) = self.origins.binary_search(&origin) {
-            self.origins.insert(at, origin);
+        let Err(at) = self.origins.binary_search(&origin) else { return };
+        if origin.path.is_some() && self.origins.iter().filter(|known| known.path.is_some()).count() >= PARTS {
+            return self.lose();
         }
+        self.origins.insert(at, origin);
+    }
+
+    /// What is told of the JSON values that these columns hold by the part of them behind `steps`. `None` where
+    /// the path grows too long to be followed.
+    fn within(&self, steps: &[super::json::Step]) -> Option<Self> {
+        let mut flow = Self { origins: Vec::with_capacity(self.origins.len()), unknown: self.unknown };
+        for origin in &self.origins {
+            let path = Path::extended(origin.path.as_ref(), steps)?;
+            flow.insert(Origin { path: Some(path), ..origin.clone() });
+        }
+        Some(flow)
     }
 
     /// It was not understood, and may tell of anything.
@@ -115,7 +144,8 @@ impl Flow {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Value {
     pub(super) flow: Flow,
-    /// Nothing was done to it: a column that is named, through any number of subqueries.
+    /// Nothing was done to it: a column that is named, through any number of subqueries, or the part of its JSON
+    /// value that the origins say.
     pub(super) plain: bool,
 }
 
@@ -126,6 +156,17 @@ impl Value {
 
     pub(super) fn unknown() -> Self {
         Self::computed(Flow::unknown())
+    }
+
+    /// The part behind `steps` of a JSON value; all that the value tells where that cannot be followed.
+    pub(super) fn within(self, steps: &[super::json::Step]) -> Self {
+        if !self.plain || self.flow.is_unknown() {
+            return Self::computed(self.flow);
+        }
+        match self.flow.within(steps) {
+            Some(flow) => Self { flow, plain: true },
+            None => Self::computed(self.flow),
+        }
     }
 
     /// Either of two values stands in the same place: branches of a set operation, merged columns. A constant
@@ -194,7 +235,7 @@ mod tests {
     use super::*;
 
     fn origin(column: i16) -> Origin {
-        Origin { relation: 1, column }
+        Origin::new(1, column)
     }
 
     #[test]

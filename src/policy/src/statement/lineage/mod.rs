@@ -14,6 +14,7 @@
 //! |---|---|
 //! | [`expression`] | expressions |
 //! | [`call`] | function calls and windows |
+//! | [`json`] | parts of JSON values |
 //! | [`query`] | queries, set operations, WITH |
 //! | [`select`] | one SELECT |
 //! | [`from`] | FROM and its joins |
@@ -27,6 +28,7 @@ mod expression;
 mod flow;
 mod from;
 pub(crate) mod functions;
+mod json;
 mod names;
 mod query;
 mod scope;
@@ -35,6 +37,7 @@ mod select;
 use sqlparser::ast::{SelectItem, SetExpr, Statement};
 
 pub use flow::{Flow, Origin};
+pub use json::{Path, Step};
 pub(crate) use names::Lookup;
 
 use flow::{Column, Value};
@@ -96,7 +99,7 @@ pub struct Output {
     pub name: Option<Box<str>>,
     /// What it tells of.
     pub flow: Flow,
-    /// Whether it shows stored values as they stand.
+    /// Whether it shows stored values as they stand, or parts of JSON values that its origins name.
     pub plain: bool,
     /// Whether it stands for any number of columns that are not known one by one.
     pub spread: bool,
@@ -169,7 +172,7 @@ impl core::fmt::Display for How {
 pub struct Write {
     /// What it tells of.
     pub flow: Flow,
-    /// Whether it is a stored value as it stands.
+    /// Whether it is a stored value as it stands, or the part of a JSON value that its origins name.
     pub plain: bool,
     /// Where it goes.
     pub place: Place,

@@ -87,7 +87,7 @@ impl<'c> Lookup<'c> {
     /// A value that code of the users computes may tell of every relation that the code names.
     fn tells(&self, codes: &[&Code], flow: &mut Flow) {
         for relation in codes.iter().flat_map(|code| self.catalogue.mentioned(code)) {
-            flow.insert(Origin { relation, column: 0 });
+            flow.insert(Origin::new(relation, 0));
         }
     }
 

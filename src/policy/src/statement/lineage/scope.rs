@@ -91,7 +91,7 @@ impl<'a> Source<'a> {
         match &self.shape {
             Shape::Stored(relations) => {
                 for relation in relations {
-                    flow.insert(Origin { relation: relation.oid, column: 0 });
+                    flow.insert(Origin::new(relation.oid, 0));
                 }
             }
             Shape::Columns(columns) => {
@@ -140,7 +140,7 @@ impl<'a> Source<'a> {
     fn find_stored(&self, relation: &Relation, name: &str, found: &mut Lookup) {
         for (index, column) in relation.columns.iter().enumerate() {
             if *column.name == *name && self.renamed(index).is_none() {
-                let origin = Origin { relation: relation.oid, column: column.number };
+                let origin = Origin::new(relation.oid, column.number);
                 found.exact(&Value { flow: Flow::of(origin), plain: true });
                 return;
             }
@@ -158,7 +158,7 @@ impl<'a> Source<'a> {
             Shape::Stored(relations) => match relations.as_slice() {
                 [relation] => {
                     let column = relation.columns.get(index)?;
-                    let origin = Origin { relation: relation.oid, column: column.number };
+                    let origin = Origin::new(relation.oid, column.number);
                     Some(Value { flow: Flow::of(origin), plain: true })
                 }
                 _ => None,
@@ -181,7 +181,7 @@ fn stored<'a>(relations: &[&'a Relation]) -> Vec<Column<'a>> {
     let Some((first, others)) = relations.split_first() else { return vec![Column::spread(Flow::unknown())] };
     if others.is_empty() && !is_open(first) {
         let columns = first.columns.iter().map(|column| {
-            let origin = Origin { relation: first.oid, column: column.number };
+            let origin = Origin::new(first.oid, column.number);
             Column::new(Some(&*column.name), Value { flow: Flow::of(origin), plain: true })
         });
         return columns.collect();
@@ -191,7 +191,7 @@ fn stored<'a>(relations: &[&'a Relation]) -> Vec<Column<'a>> {
     if is_open(first) || !agree {
         let mut flow = Flow::nothing();
         for relation in relations.iter().filter(|relation| !is_open(relation)) {
-            flow.insert(Origin { relation: relation.oid, column: 0 });
+            flow.insert(Origin::new(relation.oid, 0));
         }
         return vec![Column::spread(flow)];
     }

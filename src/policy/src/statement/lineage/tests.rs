@@ -30,7 +30,8 @@ fn flow(catalogue: &Catalogue, flow: &Flow) -> String {
                 "orders" => "o",
                 other => other,
             };
-            format!("{short}.{column}")
+            let path = origin.path.as_ref().map(ToString::to_string).unwrap_or_default();
+            format!("{short}.{column}{path}")
         })
         .collect();
     if flow.is_unknown() {
@@ -61,7 +62,7 @@ fn writes(catalogue: &Catalogue, lineage: &Lineage) -> String {
         let place = match &write.place {
             Place::Columns(columns) => {
                 let mut target = Flow::nothing();
-                columns.iter().for_each(|column| target.insert(*column));
+                columns.iter().for_each(|column| target.insert(column.clone()));
                 flow(catalogue, &target)
             }
             Place::NewRelation => "new".into(),
@@ -154,7 +155,7 @@ fn expressions_tell_of_their_operands() {
                 "SELECT extract(year from now()), position('a' in card), card COLLATE \"C\" FROM customers",
                 "- c.card =c.card",
             ),
-            ("SELECT payload.card ->> 'x' FROM customers payload", "c.card"),
+            ("SELECT payload.card ->> 'x' FROM customers payload", "=c.card->'x'"),
         ],
         columns,
     );
