@@ -44,6 +44,15 @@ INSERT INTO ledger SELECT n, 'entry ' || n, n * 10 FROM generate_series(1, 5) AS
 CREATE TABLE carts (id integer PRIMARY KEY, content text);
 INSERT INTO carts SELECT n, 'cart ' || n FROM generate_series(1, 5) AS n;
 
+-- A document with a secret in it, and much that is none.
+CREATE TABLE events (id integer PRIMARY KEY, payload jsonb NOT NULL, raw json, note text);
+INSERT INTO events VALUES
+    (1, '{"kind": "sale", "n": 7, "tags": ["a", "b"], "user": {"name": "Ada", "code": "QXZJKWVQZXJQVKXW"}}',
+        '{"kind": "sale", "user": [{"c\u006fde": "QXZJKWVQZXJQVKXW"}, {"code": ["ZKXQVJWXQKZVJQXZ"]}], "user": {"code": 8264917350246813}}', 'first'),
+    (2, '[{"kind": "loan", "user": {"name": "Bao", "code": {"old": "ZKXQVJWXQKZVJQXZ", "new": "JXVZQKWJZXQVWKQJ"}}}]',
+        '{"kind": "loan"}', 'second');
+CREATE VIEW event_users AS SELECT id, payload -> 'user' AS person, payload ->> 'kind' AS kind FROM events;
+
 -- Partitions and children count as their parent.
 CREATE TABLE visits (id integer, day date, token text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
 CREATE TABLE visits_old PARTITION OF visits FOR VALUES FROM ('2020-01-01') TO ('2024-01-01');
