@@ -152,3 +152,51 @@ fn a_changed_search_path_is_followed() {
         assert_eq!(said.contains("nothing secret"), !secret, "{change}:\n{said}");
     }
 }
+
+#[test]
+fn a_value_inside_a_document_is_masked_wherever_the_document_goes() {
+    let server = or_skip!(Server::find("pg15"));
+    let database = server.private_database("rules");
+    for sql in [
+        "CREATE TABLE events (id int, doc jsonb, raw json)",
+        r#"INSERT INTO events VALUES (1, '{"kind": "a", "user": {"email": "bob@x.org", "age": 40}}',
+           '{"user" : [ {"emai\u006c":"bob@x.org"}, {"email":null} ], "z":1}')"#,
+    ] {
+        let _ = server.admin(&database.name, sql);
+    }
+    let policy = r#"
+        [[mask]]
+        name = "mail"
+        columns = ["public.events.doc->'user'->>'email'", "events.raw #>> '{user,email}'"]
+        method = "keep_last 3"
+        [[mask]]
+        name = "ages"
+        columns = ["events.doc->'user'->'age'"]
+    "#;
+    let gateway = Setup::before(&server).policy(policy).start();
+    let mut client = client(&gateway, &database);
+    for (sql, shown) in [
+        ("SELECT doc FROM events", r#"D {"kind": "a", "user": {"age": 0, "email": "***@*.org"}}"#),
+        ("SELECT raw FROM events", r#"D {"user" : [ {"emai\u006c":"***@*.org"}, {"email":null} ], "z":1}"#),
+        ("SELECT doc->'user' FROM events", r#"D {"age": 0, "email": "***@*.org"}"#),
+        ("SELECT doc->'user'->'email' FROM events", r#"D "***@*.org""#),
+        ("SELECT doc->'user'->>'email' FROM events", "D ***@*.org"),
+        ("SELECT doc->>'kind', doc->'user'->>'name' FROM events", "D a"),
+        ("SELECT d->'user' FROM (SELECT doc AS d FROM events) s", r#"D {"age": 0, "email": "***@*.org"}"#),
+        ("COPY events (doc) TO STDOUT", r#"{"kind": "a", "user": {"age": 0, "email": "***@*.org"}}"#),
+    ] {
+        let said = transcript(&client.query(sql));
+        assert!(said.contains(shown), "{sql}:\n{said}");
+    }
+    for sql in
+        ["SELECT doc::text FROM events", "SELECT doc -> lower('USER') FROM events", "SELECT doc - 'kind' FROM events"]
+    {
+        let said = transcript(&client.query(sql));
+        assert!(!said.contains("org") && !said.contains("40"), "{sql}:\n{said}");
+    }
+    // Binary, with the version byte before the text.
+    let ahead = [parse("", "SELECT doc FROM events"), bind("", "", &[], 1), execute("", 0), sync()].concat();
+    client.send(&ahead).expect("send");
+    let said = transcript(&client.until(b'Z', 1));
+    assert!(said.contains(r#"{"age": 0, "email": "***@*.org"}"#), "{said}");
+}

@@ -256,7 +256,7 @@ impl Planner<'_> {
 /// Whether a result shows the values of a column as they are stored, by what is known of the statement.
 fn is_stored(place: Place<'_>, (relation, number): (u32, i16)) -> bool {
     place.shown.is_some_and(|shown| {
-        let own = |origin: &lineage::Origin| origin.relation == relation && origin.column == number;
+        let own = |origin: &lineage::Origin| *origin == lineage::Origin::new(relation, number);
         shown.plain
             && !shown.spread
             && !shown.flow.is_unknown()
