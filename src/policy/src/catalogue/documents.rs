@@ -191,6 +191,7 @@ mod tests {
             ("payload #> '{user}'", user),
             ("payload #> ARRAY['user']", user),
             ("jsonb_extract_path(payload, 'user')", user),
+            ("jsonb_extract_path(payload, VARIADIC '{user}')", "0: redact"),
             ("payload -> 'user' ->> 'email'", mail),
             ("payload -> 'user' -> 3 ->> 'email'", mail),
             ("payload #>> '{user,email}'", mail),

@@ -103,8 +103,10 @@ impl<'a> Resolver<'a> {
         }
         let FunctionArguments::List(list) = &function.args else { return None };
         let (FunctionArg::Unnamed(FunctionArgExpr::Expr(value)), keys) = list.args.split_first()? else { return None };
+        // VARIADIC is not in the tree: what could be an array of keys is none.
+        let is_key = |key: &&str| !key.trim_ascii_start().starts_with(['{', '[']);
         let key = |argument: &FunctionArg| match argument {
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => text(expr).map(either),
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => text(expr).filter(is_key).map(either),
             _ => None,
         };
         let steps: Vec<Step> = keys.iter().map(key).collect::<Option<_>>()?;
