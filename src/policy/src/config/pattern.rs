@@ -181,8 +181,8 @@ fn keys(text: &str) -> Option<Box<[Box<str>]>> {
         if list {
             // A number is that of an element, and every element is covered; as a key it would be none.
             let listed = array_keys(&key)?;
-            let number = |key: &Box<str>| key.trim_start_matches(['-', '+']).bytes().all(|byte| byte.is_ascii_digit());
-            if listed.iter().any(number) {
+            let number = |key: &str| key.trim_start_matches(['-', '+']).bytes().all(|byte| byte.is_ascii_digit());
+            if listed.iter().any(|key| number(key)) {
                 return None;
             }
             keys.extend(listed);
