@@ -10,6 +10,7 @@ mod documents;
 mod functions;
 pub mod mysql;
 mod query;
+mod read;
 mod routines;
 mod sight;
 mod types;

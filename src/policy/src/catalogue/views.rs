@@ -9,12 +9,17 @@ use sqlparser::ast::Statement;
 use super::Catalogue;
 use crate::sql::bridge;
 use crate::sql::lexer::{LexOptions, Lexed};
-use crate::statement::lineage::{self, Flow, Lookup, Output};
+use crate::statement::lineage::{self, Flow, Lineage, Lookup, Output};
 
 /// What the columns of a view tell of; `None` where the definition does not read.
 pub(super) fn columns(catalogue: &Catalogue, view: u32) -> Option<Box<[Output]>> {
+    lineage(catalogue, view).map(|lineage| lineage.columns)
+}
+
+/// What flows where in a view; `None` where the definition does not read.
+pub(super) fn lineage(catalogue: &Catalogue, view: u32) -> Option<Lineage> {
     let statement = parsed(catalogue.definitions.get(&view)?)?;
-    lineage::of(&statement, Lookup { catalogue, path: None, view: Some(view) }).map(|lineage| lineage.columns)
+    lineage::of(&statement, Lookup { catalogue, path: None, view: Some(view) })
 }
 
 /// What a generated column of a relation tells of.

@@ -9,6 +9,7 @@ use sqlparser::ast::{AssignmentTarget, ObjectName, Statement};
 
 use super::Read;
 use super::kind::{self, Kind, KindSet};
+use super::lineage::{self, Lineage, Lookup};
 use super::tokens::Tokens;
 use super::tree::{Facts, Name};
 use super::verdict::{Case, missing_where};
@@ -46,7 +47,7 @@ pub(super) fn matches(case: &Case<'_, '_, '_>, deny: &Deny) -> bool {
     }
     (deny.tables.is_empty() || names_table(case, deny))
         && (deny.functions.is_empty() || calls(case, &deny.functions))
-        && (deny.columns_read.is_empty() || deny.columns_read.iter().any(|pattern| reads_column(case, pattern)))
+        && (deny.columns_read.is_empty() || reads_columns(case, &deny.columns_read))
         && (deny.columns_written.is_empty() || deny.columns_written.iter().any(|pattern| sets_column(case, pattern)))
 }
 
@@ -160,12 +161,40 @@ pub(super) fn dotted_calls(
     names.map(|name| Name { schema: None, name: name.as_ref().into() }).collect()
 }
 
-/// Whether it may read such a column: it names the relation, or one that shows it, and the column or all.
-fn reads_column(case: &Case<'_, '_, '_>, pattern: &ColumnPattern) -> bool {
+/// Whether it may read one of these columns.
+fn reads_columns(case: &Case<'_, '_, '_>, patterns: &[ColumnPattern]) -> bool {
+    let lineage = core::cell::LazyCell::new(|| followed(case));
+    patterns.iter().any(|pattern| reads_column(case, pattern, &lineage))
+}
+
+/// Which stored columns flow where, if nothing that it runs is out of sight of that.
+fn followed(case: &Case<'_, '_, '_>) -> Option<Lineage> {
+    let (Some(catalogue), Some(_), []) = (case.catalogue, listed(case), case.codes) else { return None };
+    match case.lineage {
+        Some(lineage) => Some(lineage.clone()),
+        None => lineage::of(case.statement?, Lookup { catalogue, path: None, view: None }),
+    }
+}
+
+/// Whether it may read such a column: it names the relation, or one that shows it, and the column, or a value in it
+/// tells of the column; where that is not known, it shows all columns of something.
+fn reads_column(
+    case: &Case<'_, '_, '_>,
+    pattern: &ColumnPattern,
+    lineage: &impl core::ops::Deref<Target = Option<Lineage>>,
+) -> bool {
     if !relations(case, false, &|schema, name| pattern.may_reach(schema, name)) {
         return false;
     }
     let Some(column) = pattern.column() else { return true };
+    if mentions(case, column) {
+        return true;
+    }
+    if let (Some(lineage), Some(catalogue), Some(facts)) = (&**lineage, case.catalogue, listed(case))
+        && let Some(reads) = catalogue.reads(lineage, facts.relations.iter(), pattern)
+    {
+        return reads;
+    }
     let renamed = case.catalogue.is_some_and(|catalogue| {
         // A view may show it under another name.
         named(case, &|name| catalogue.named(name.schema.as_deref(), &name.name).any(|relation| relation.is_view()))
@@ -174,11 +203,7 @@ fn reads_column(case: &Case<'_, '_, '_>, pattern: &ColumnPattern) -> bool {
         let names = code.mentions.names.iter().any(|name| pattern.may_reach(None, name));
         names && code.mentions.operators.contains("*")
     });
-    renamed
-        || mentions(case, column)
-        || listed(case).is_none()
-        || in_code
-        || shows_all(case.tokens, case.range.clone(), case)
+    renamed || listed(case).is_none() || in_code || shows_all(case.tokens, case.range.clone(), case)
 }
 
 fn mentions(case: &Case<'_, '_, '_>, column: &str) -> bool {
@@ -319,7 +344,17 @@ mod tests {
             "TABLE customers",
             "SELECT shown FROM v_plain",
             "SELECT card FROM customers_2024",
-            "SELECT 1 FROM customers NATURAL JOIN orders",
+            "SELECT 1 FROM customers c NATURAL JOIN customers d",
+            "SELECT id FROM (SELECT * FROM customers) x(id, name, y) WHERE y = '1'",
+            "WITH x AS (SELECT * FROM customers) SELECT x FROM x",
+            "WITH x AS (SELECT * FROM customers) SELECT DISTINCT * FROM x",
+            "SELECT again FROM v_nested",
+            "SELECT * FROM v_computed",
+            "SELECT upper FROM v_computed",
+            "SELECT x FROM v_union",
+            "INSERT INTO orders SELECT * FROM customers",
+            "SELECT leak(id) FROM v_plain",
+            "SELECT id FROM v_plain, unheard_of",
             "COPY customers TO STDOUT",
             "COPY (SELECT card FROM customers) TO STDOUT",
             "UPDATE customers SET name = card",
@@ -334,6 +369,13 @@ mod tests {
             "SELECT card FROM private.mine",
             "SELECT * FROM orders",
             "SELECT 2 * 3 FROM customers",
+            "SELECT 1 FROM customers NATURAL JOIN orders",
+            "SELECT id FROM v_plain",
+            "SELECT id FROM v_nested WHERE id = 1",
+            "SELECT count(*) FROM v_computed",
+            "WITH x AS (SELECT * FROM customers) SELECT id, name FROM x",
+            "SELECT id FROM (SELECT c.*, 1 AS one FROM customers c) x ORDER BY one",
+            "SELECT id FROM orders WHERE EXISTS (SELECT * FROM customers WHERE id = customer)",
             "UPDATE customers SET name = 'x' WHERE id = 1",
         ] {
             assert!(!denied(deny, sql), "{sql}");

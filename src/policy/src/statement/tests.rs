@@ -561,9 +561,10 @@ fn a_row_limit_stops_results_and_refuses_only_what_cannot_be_counted() {
         ("SELECT id FROM orders", Some(10)),
         ("SELECT total FROM orders", Some(3)),
         ("COPY orders TO STDOUT", Some(3)),
-        // Which columns are read through a CTE or a view is not told apart: any of them may be `total`.
-        ("WITH c AS (SELECT id FROM orders) SELECT id FROM c", Some(3)),
-        ("SELECT id FROM v_orders", Some(3)),
+        ("WITH c AS (SELECT id FROM orders) SELECT id FROM c", Some(10)),
+        ("WITH c AS (SELECT * FROM orders) SELECT max(c) FROM c", Some(3)),
+        ("SELECT id FROM v_orders", Some(10)),
+        ("SELECT total FROM v_orders", Some(3)),
         ("DECLARE c CURSOR FOR SELECT id FROM orders", Some(10)),
         ("UPDATE orders SET id = 1 RETURNING id", Some(10)),
         ("SELECT name FROM customers", None),
