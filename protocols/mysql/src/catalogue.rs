@@ -88,6 +88,7 @@ impl<G: Guard> Session<G> {
     fn next_query(&mut self, guard: &mut G, out: &mut Output) {
         let Gate::Loading(load) = &mut self.gate else { return };
         load.stage = Stage::Start;
+        self.server.fresh = true;
         if !load.failed
             && let Some(query) = load.queries.pop_front()
         {

@@ -11,7 +11,7 @@
 //! first of them: no text that long is read. It may assume nothing of the client; it must never hold more
 //! of a message than the limit of its kind.
 
-use wire::fault::Fault;
+use wire::fault::{Culprit, Fault};
 use wire::guard::Guard;
 use wire::limits;
 
@@ -19,6 +19,7 @@ use crate::commands::{Part, Step};
 use crate::constant::command;
 use crate::packet::{HEADER_BYTES, Header, Next, Stash};
 use crate::pipeline::{Answer, Entry};
+use crate::server::out_of_order;
 use crate::session::{Output, Session};
 
 /// Longest command, where it has no limit of its own, and what is read of a text that is too long to be
@@ -58,11 +59,13 @@ pub(crate) struct ClientSide {
     pub(crate) sends_file: bool,
     /// Bytes of the file so far.
     pub(crate) file_bytes: u64,
+    /// The sequence id of a packet that goes on where the last one ended.
+    pub(crate) next_seq: u8,
 }
 
 impl ClientSide {
     pub(crate) fn new() -> Self {
-        Self { stash: Stash::default(), body: ClientBody::Between, sends_file: false, file_bytes: 0 }
+        Self { stash: Stash::default(), body: ClientBody::Between, sends_file: false, file_bytes: 0, next_seq: 0 }
     }
 
     pub(crate) fn between_messages(&self) -> bool {
@@ -129,6 +132,12 @@ impl<G: Guard> Session<G> {
             Next::Here(header, first) => (header, first, HEADER_BYTES, true),
             Next::Joined(header, first, taken) => (header, first, taken, false),
         };
+        let expected = match &self.login {
+            _ if self.client.sends_file => self.client.next_seq,
+            Some(_) => self.server.next_seq,
+            None => 0,
+        };
+        self.client_in_order(header, expected)?;
         if self.client.sends_file {
             return self.file_packet(chunk, at, header, (first, taken, here), guard, out).map(Some);
         }
@@ -194,6 +203,7 @@ impl<G: Guard> Session<G> {
             Next::Here(header, _) => (header, HEADER_BYTES, true),
             Next::Joined(header, _, taken) => (header, taken, false),
         };
+        self.client_in_order(header, self.client.next_seq)?;
         if matches!(mode, ClientMode::Forward) {
             if self.client.sends_file {
                 self.client.file_bytes += u64::try_from(header.body).unwrap_or_default();
@@ -202,6 +212,18 @@ impl<G: Guard> Session<G> {
         }
         self.client_at(mode, header.body, header.continues(), header.seq)?;
         Ok(Some(taken))
+    }
+
+    /// Takes note of a packet with this header.
+    ///
+    /// # Errors
+    /// A fault of the client where a server would take it for one out of order.
+    fn client_in_order(&mut self, header: Header, expected: u8) -> Result<(), Fault> {
+        if header.seq != expected {
+            return Err(out_of_order(Culprit::Client));
+        }
+        self.client.next_seq = header.seq.wrapping_add(1);
+        Ok(())
     }
 
     /// Sends a header on, with the sequence id that the server waits for.

@@ -6,6 +6,7 @@
 //! Source: MySQL documentation, "Text Protocol", "Utility Commands", "Prepared Statements"; MariaDB
 //! Knowledge Base, "COM_STMT_BULK_EXECUTE".
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use wire::cursor::Cursor;
@@ -28,6 +29,8 @@ use crate::statements::{Last, Prepared};
 const CURSOR: u8 = 0x07;
 /// The bit that says that a count of parameters follows.
 const PARAMETER_COUNT: u8 = 0x08;
+/// The bit of COM_STMT_BULK_EXECUTE's flags that says that types follow.
+const BULK_TYPES: u8 = 0x80;
 
 /// The beginning of a message: all of it, or as much as is read of its kind.
 pub(crate) struct Part<'a> {
@@ -219,8 +222,10 @@ impl<G: Guard> Session<G> {
         // What is begun is also ended.
         self.pipeline.check_room(weight)?;
         let wants = guard.wants_columns(&statement);
+        let limit = if matches!(reply, Reply::Results { .. }) { guard.row_limit(&statement) } else { None };
+        let left = limit.map(|rows| Rc::new(Cell::new(rows)));
         let execution = guard.begin(&statement, parameters);
-        let run = Run { statement, wants, execution, bytes, weight, reply, own_text, prepared, silenced: false };
+        let run = Run { statement, wants, execution, bytes, weight, reply, own_text, prepared, left, silenced: false };
         self.pipeline.push(Entry::Run(run))?;
         Ok(Step::Done(part.forward(out)))
     }
@@ -285,10 +290,9 @@ impl<G: Guard> Session<G> {
             Decision::Deny(denial) => Ok(denied(denial)),
             Decision::Allow(statement) => {
                 let bulk = part.payload.first() == Some(&command::STMT_BULK_EXECUTE);
-                let parameters = match cursor.bytes(4, "iterations") {
-                    Ok(_) if !bulk => self.bound(&prepared, flags, cursor.rest()),
-                    _ => Vec::new(),
-                };
+                // What follows the flags: their second byte, or the count of iterations.
+                let skipped = cursor.bytes(if bulk { 1 } else { 4 }, "flags or iterations").is_ok();
+                let parameters = if skipped { self.bound(&prepared, bulk, flags, cursor.rest()) } else { Vec::new() };
                 prepared.long.borrow_mut().clear();
                 prepared.cursor.replace(None);
                 let opens_cursor = !bulk && flags & CURSOR != 0;
@@ -299,13 +303,16 @@ impl<G: Guard> Session<G> {
     }
 
     /// Parameters of an execution, and the types that it leaves.
-    fn bound(&self, prepared: &Prepared<G>, flags: u8, body: &[u8]) -> Vec<Parameter> {
-        let Some(count) = prepared.parameters.get() else { return Vec::new() };
+    fn bound(&self, prepared: &Prepared<G>, bulk: bool, flags: u8, body: &[u8]) -> Vec<Parameter> {
+        let count = prepared.parameters.get().map(usize::from);
         let named = self.options.client.has(Capabilities::QUERY_ATTRIBUTES);
         let long = prepared.long.borrow();
         let types = prepared.types.borrow().clone();
-        let binding = Binding { count: usize::from(count), named, types, long: &long };
-        let bound = parameters::bound(body, flags & PARAMETER_COUNT != 0, &binding);
+        let binding = Binding { count, named, types, long: &long };
+        let bound = match bulk {
+            true => parameters::bulk(body, flags & BULK_TYPES != 0, &binding),
+            false => parameters::bound(body, flags & PARAMETER_COUNT != 0, &binding),
+        };
         if bound.types.is_some() {
             prepared.types.replace(bound.types);
         }

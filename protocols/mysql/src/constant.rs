@@ -117,7 +117,11 @@ pub mod error {
     pub const UNKNOWN_THREAD: u16 = 1094;
     /// Anything else.
     pub const UNKNOWN: u16 = 1105;
-    /// A transaction or a user's limit.
+    /// A packet whose sequence id does not follow that of the one before.
+    pub const PACKETS_OUT_OF_ORDER: u16 = 1156;
+    /// A user's limit is reached.
+    pub const LIMIT_REACHED: u16 = 1226;
+    /// A privilege is missing.
     pub const SPECIFIC_ACCESS_DENIED: u16 = 1227;
     /// A prepared statement that does not exist.
     pub const UNKNOWN_STATEMENT: u16 = 1243;

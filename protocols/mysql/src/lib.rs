@@ -8,7 +8,8 @@
 //! - Framing and numbers: [`packet`], [`lenenc`], [`constant`], [`capability`].
 //! - Set-up: [`greeting`], [`response`], [`reply`], [`auth`].
 //! - The client's direction: `client` (bytes), `commands` (messages), `decisions`, `parameters`.
-//! - The server's direction: `server` (bytes), `replies` (messages), `failures`, `catalogue`, `local_file`.
+//! - The server's direction: `server` (bytes), `replies` (messages), `failures`, `catalogue`, `local_file`,
+//!   `limited`.
 //! - Another user in the middle of a session: `login`.
 //! - Masking: `column`, `value`, `rows`, `stream`, `scrub`.
 //! - What ties both together: `pipeline`, `statements`, [`session`].
@@ -36,6 +37,7 @@ mod column;
 mod commands;
 mod decisions;
 mod failures;
+mod limited;
 mod local_file;
 mod login;
 mod parameters;

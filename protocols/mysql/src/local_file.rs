@@ -40,6 +40,9 @@ impl<G: Guard> Session<G> {
                 self.client.sends_file = true;
                 self.client.file_bytes = 0;
                 self.pass(&message, out);
+                self.client.next_seq = self.server.next_seq;
+                // It has no word before the file has ended.
+                self.server.expected = None;
                 return Ok(());
             }
             Ok(()) => None,
@@ -47,6 +50,7 @@ impl<G: Guard> Session<G> {
         };
         let mut seq = message.seq.wrapping_add(1);
         out.to_server.write_owned(|owned| packet::write(owned, &mut seq, |_| ()));
+        self.server.expected = Some(seq);
         if let Some(denial) = denial {
             let (code, sqlstate) = reply::denial_code(&denial);
             let silenced = run.silenced;
@@ -71,6 +75,7 @@ impl<G: Guard> Session<G> {
     /// The client has sent the last of a file.
     pub(crate) fn file_ended(&mut self, guard: &mut G) {
         self.client.sends_file = false;
+        self.server.expected = Some(self.client.next_seq.wrapping_sub(self.server.shift));
         let bytes = self.client.file_bytes;
         if let Phase::File { name, ended } = &mut self.server.phase
             && let Some(Entry::Run(run)) = self.pipeline.front_mut()

@@ -130,6 +130,7 @@ impl<G: Guard> Session<G> {
             Some(Login::Relayed(mut login)) => {
                 login.on_client()?;
                 self.login = Some(Box::new(Login::Relayed(login)));
+                self.server.expected = Some(part.header.seq.wrapping_add(1));
                 Ok(Step::Done(part.forward(out)))
             }
             Some(Login::Checked(login)) => {
@@ -211,6 +212,10 @@ impl<G: Guard> Session<G> {
         let mut said = Vec::new();
         let progress = login.on_reply(message.payload, message.seq, &mut said);
         out.to_server.push_owned(&said);
+        if !said.is_empty() {
+            // The packet that was said.
+            self.server.expected = Some(message.seq.wrapping_add(2));
+        }
         match progress {
             Ok(UpstreamProgress::Done) => {
                 // The two legs have counted apart.
@@ -230,6 +235,7 @@ impl<G: Guard> Session<G> {
                 };
                 let login = encrypt.encrypted(&cipher, &mut said);
                 out.to_server.push_owned(&said);
+                self.server.expected = Some(message.seq.wrapping_add(2));
                 self.login = Some(Box::new(Login::Entering(login)));
                 Ok(())
             }

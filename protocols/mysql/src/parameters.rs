@@ -64,8 +64,8 @@ pub(crate) fn attributes(body: &[u8]) -> Result<(Vec<Parameter>, usize), Malform
 
 /// What is needed to read the parameters of a COM_STMT_EXECUTE.
 pub(crate) struct Binding<'a> {
-    /// Parameters of the statement.
-    pub(crate) count: usize,
+    /// Parameters of the statement; `None` while the server has not said so (MariaDB's id −1, sent ahead).
+    pub(crate) count: Option<usize>,
     /// Query attributes were agreed on: parameters have names, and there may be more of them.
     pub(crate) named: bool,
     /// Types of an earlier execution.
@@ -96,13 +96,82 @@ fn read_bound(body: &[u8], counted: bool, binding: &Binding<'_>, bound: &mut Bou
     let what = "parameters";
     let malformed = Malformed { what };
     let mut cursor = Cursor::new(body);
-    let mut count = binding.count;
-    if binding.named && (count > 0 || counted) {
+    if binding.named && (binding.count != Some(0) || counted) {
         let sent = lenenc::int(&mut cursor, what)?;
-        count = usize::try_from(sent.min(MOST)).map_err(|_| malformed)?;
+        let count = usize::try_from(sent.min(MOST)).map_err(|_| malformed)?;
+        return read_values(cursor.rest(), count, binding, bound).map(|_| ());
     }
+    match binding.count.or_else(|| deduced(body, |count, bound| read_values(body, count, binding, bound))) {
+        Some(count) => read_values(body, count, binding, bound).map(|_| ()),
+        None => Err(malformed),
+    }
+}
+
+/// The count under which types and values fill a message to its end, where only one does.
+fn deduced(body: &[u8], read: impl Fn(usize, &mut Bound) -> Result<usize, Malformed>) -> Option<usize> {
+    let fits = |count: &usize| read(*count, &mut Bound::default()).is_ok_and(|bytes| bytes == body.len());
+    let mut fitting = (usize::from(!body.is_empty())..=limits::AUDIT_PARAMETERS).filter(fits);
+    let found = fitting.next()?;
+    fitting.next().is_none().then_some(found)
+}
+
+/// Reads the rows of a COM_STMT_BULK_EXECUTE behind its flags, which said `typed`: the values of all rows, one after the
+/// other. What has no value (NULL, the column's default, or a column to be left as it is) is NULL here.
+pub(crate) fn bulk(body: &[u8], typed: bool, binding: &Binding<'_>) -> Bound {
+    let mut bound = Bound::default();
+    let count = binding.count.or_else(|| {
+        let short = body.len() <= DEDUCED_BYTES;
+        let read = |count: usize, bound: &mut Bound| read_rows(body, typed, count, usize::MAX, binding, bound);
+        if short { deduced(body, read) } else { None }
+    });
+    if let Some(count) = count {
+        // What was read before an error is kept.
+        let _ = read_rows(body, typed, count, limits::AUDIT_PARAMETERS, binding, &mut bound);
+    }
+    bound.parameters.truncate(limits::AUDIT_PARAMETERS);
+    bound
+}
+
+/// Longest bulk of a statement whose parameters are not known that is looked at.
+const DEDUCED_BYTES: usize = 16 << 10;
+
+/// Reads rows with `count` values each until there are `most` values; returns the bytes that they take.
+fn read_rows(
+    body: &[u8],
+    typed: bool,
+    count: usize,
+    most: usize,
+    binding: &Binding<'_>,
+    bound: &mut Bound,
+) -> Result<usize, Malformed> {
+    let what = "rows of parameters";
+    let mut cursor = Cursor::new(body);
+    if typed {
+        bound.types = Some(types(&mut cursor, count, false)?);
+    }
+    let types = bound.types.clone().or_else(|| binding.types.clone()).ok_or(Malformed { what })?;
+    if count == 0 || types.len() != count || cursor.is_empty() {
+        return Err(Malformed { what });
+    }
+    while !cursor.is_empty() && bound.parameters.len() < most {
+        for kind in types.iter() {
+            bound.parameters.push(match cursor.u8(what)? {
+                0 => value(&mut cursor, *kind)?,
+                1..=3 => Parameter::Null,
+                _ => return Err(Malformed { what }),
+            });
+        }
+    }
+    Ok(cursor.position())
+}
+
+/// Reads `count` values behind their types; returns the bytes that they take.
+fn read_values(body: &[u8], count: usize, binding: &Binding<'_>, bound: &mut Bound) -> Result<usize, Malformed> {
+    let what = "parameters";
+    let malformed = Malformed { what };
+    let mut cursor = Cursor::new(body);
     if count == 0 {
-        return Ok(());
+        return Ok(0);
     }
     let nulls = cursor.bytes(count.div_ceil(8), what)?;
     if cursor.u8(what)? != 0 {
@@ -117,7 +186,7 @@ fn read_bound(body: &[u8], counted: bool, binding: &Binding<'_>, bound: &mut Bou
             None => value(&mut cursor, *kind)?,
         });
     }
-    Ok(())
+    Ok(cursor.position())
 }
 
 fn types(cursor: &mut Cursor<'_>, count: usize, named: bool) -> Result<Types, Malformed> {
@@ -220,7 +289,7 @@ mod tests {
     #[test]
     fn parameters_are_read_by_new_and_by_remembered_types() {
         let long = BTreeMap::from([(2, kept(b"long", 4000))]);
-        let binding = |types| Binding { count: 4, named: false, types, long: &long };
+        let binding = |types| Binding { count: Some(4), named: false, types, long: &long };
         let body = b"\x02\x01\x08\x80\xfd\0\xfc\0\x0a\0\xff\xff\xff\xff\xff\xff\xff\xff\x04\xda\x07\x0a\x11";
         let first = bound(body, false, &binding(None));
         assert_eq!(shown(&first.parameters), ["18446744073709551615/20", "NULL", "long/4000", "2010-10-17/10"]);
@@ -234,7 +303,34 @@ mod tests {
     #[test]
     fn named_parameters_bring_their_count() {
         let body = b"\x02\0\x01\xfd\0\0\xfd\0\x01q\x01a\x01b";
-        let found = bound(body, true, &Binding { count: 1, named: true, types: None, long: &BTreeMap::new() });
+        let found = bound(body, true, &Binding { count: Some(1), named: true, types: None, long: &BTreeMap::new() });
         assert_eq!(shown(&found.parameters), ["a/1", "b/1"]);
+    }
+
+    #[test]
+    fn a_statement_that_is_not_prepared_yet_tells_its_parameters_by_the_message_alone() {
+        let none = BTreeMap::new();
+        let unknown = Binding { count: None, named: false, types: None, long: &none };
+        let body = b"\x04\x01\xfd\0\x03\0\xfd\0\x03abc\x07\0\0\0";
+        assert_eq!(shown(&bound(body, false, &unknown).parameters), ["abc/3", "7/1", "NULL"]);
+        assert!(bound(b"", false, &unknown).parameters.is_empty());
+        assert!(bound(&body[..body.len() - 1], false, &unknown).parameters.is_empty());
+        let rows = b"\xfd\0\x03\0\0\x01a\0\x01\0\0\0\x01\x02";
+        assert_eq!(shown(&bulk(rows, true, &unknown).parameters), ["a/1", "1/1", "NULL", "NULL"]);
+    }
+
+    #[test]
+    fn rows_of_a_bulk_are_read_by_new_and_by_remembered_types() {
+        let none = BTreeMap::new();
+        let binding = |types| Binding { count: Some(2), named: false, types, long: &none };
+        let rows = b"\x03\0\xfd\0\0\x01\0\0\0\0\x03one\0\x02\0\0\0\x01\x02\0\x05three";
+        let first = bulk(rows, true, &binding(None));
+        assert_eq!(shown(&first.parameters), ["1/1", "one/3", "2/1", "NULL", "NULL", "three/5"]);
+        let again = bulk(&rows[4..], false, &binding(first.types));
+        assert_eq!(again.parameters, first.parameters);
+        assert_eq!(shown(&bulk(&rows[..14], true, &binding(None)).parameters), ["1/1", "one/3"]);
+        assert!(bulk(b"\0", false, &binding(None)).parameters.is_empty());
+        let many = [&b"\x01\0\x01\0"[..], &[0; 4 * 200]].concat();
+        assert_eq!(bulk(&many, true, &binding(None)).parameters.len(), limits::AUDIT_PARAMETERS);
     }
 }

@@ -11,7 +11,9 @@ use wire::fault::{Culprit, Fault};
 use wire::guard::{Denial, Guard};
 use wire::limits;
 
+use crate::limited::Left;
 use crate::login::Change;
+use crate::packet::FULL;
 use crate::reply;
 use crate::statements::Prepared;
 
@@ -50,6 +52,8 @@ pub(crate) struct Run<G: Guard> {
     pub(crate) own_text: bool,
     /// The statement that it runs, and whether with a cursor.
     pub(crate) prepared: Option<(Rc<Prepared<G>>, bool)>,
+    /// Rows that may still pass, where a rule counts them.
+    pub(crate) left: Option<Left>,
     /// The client has had its answer; what the server still sends is swallowed.
     pub(crate) silenced: bool,
 }
@@ -95,6 +99,23 @@ pub(crate) enum Entry<G: Guard> {
     Refused(Answer, u8),
     /// A judged command.
     Run(Run<G>),
+}
+
+impl<G: Guard> Entry<G> {
+    /// The sequence id that its reply begins with; `None` where any may be. A server goes on from the last packet of the
+    /// command, and may answer one of several packets before it has read them all.
+    pub(crate) fn reply_begins(&self) -> Option<u8> {
+        let long = |bytes: u64| bytes > FULL as u64;
+        match self {
+            Self::Run(Run { bytes, .. }) | Self::Prepare { bytes, .. } if long(*bytes) => None,
+            _ => Some(1),
+        }
+    }
+
+    /// Whether its reply is a stream that counts as it likes.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self, Self::Run(Run { reply: Reply::Stream, .. }))
+    }
 }
 
 /// The queue.

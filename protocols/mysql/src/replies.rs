@@ -19,7 +19,7 @@ use crate::reply::{self, Change, OkPacket};
 use crate::rows::Rows;
 use crate::server::{Description, Message, Phase, malformed_by_server, out_of_turn};
 use crate::session::{Output, Session};
-use crate::statements::{Planned, Prepared};
+use crate::statements::{OpenCursor, Planned, Prepared};
 use crate::{column, lenenc, packet};
 
 /// Longest EOF packet.
@@ -300,8 +300,9 @@ impl<G: Guard> Session<G> {
         if flags & status::CURSOR_EXISTS == 0 || !self.wants_cursor() {
             return false;
         }
-        if let Some(Entry::Run(Run { prepared: Some((prepared, _)), .. })) = self.pipeline.front() {
-            prepared.cursor.replace(Some(self.server.planned.clone()));
+        if let Some(Entry::Run(Run { prepared: Some((prepared, _)), left, .. })) = self.pipeline.front() {
+            let (planned, left) = (self.server.planned.clone(), left.clone());
+            prepared.cursor.replace(Some(OpenCursor { planned, left }));
         }
         true
     }

@@ -201,7 +201,7 @@ pub fn denial_code(denial: &Denial) -> (u16, [u8; 5]) {
     match &denial.sqlstate {
         state if *state == UNKNOWN_THREAD => (error::UNKNOWN_THREAD, *b"HY000"),
         b"42501" | b"42000" => (error::SPECIFIC_ACCESS_DENIED, *b"42000"),
-        b"54000" => (error::TOO_MANY_STATEMENTS, *b"42000"),
+        b"54000" => (error::LIMIT_REACHED, *b"42000"),
         other => (error::UNKNOWN, *other),
     }
 }
@@ -211,6 +211,7 @@ pub fn denial_code(denial: &Denial) -> (u16, [u8; 5]) {
 #[must_use]
 pub fn fault_code(fault: &Fault) -> (u16, [u8; 5]) {
     match &fault.sqlstate {
+        _ if fault.reason == "packets_out_of_order" => (error::PACKETS_OUT_OF_ORDER, *b"08S01"),
         b"08P01" => (error::MALFORMED_PACKET, *b"08S01"),
         b"08001" | b"08004" | b"08006" => (error::HANDSHAKE, *b"08S01"),
         b"28000" | b"28P01" => (error::ACCESS_DENIED, *b"28000"),

@@ -15,7 +15,7 @@
 
 use std::rc::Rc;
 
-use wire::fault::Fault;
+use wire::fault::{Culprit, Fault};
 use wire::guard::Guard;
 use wire::limits;
 use wire::segments::Segments;
@@ -114,6 +114,10 @@ pub(crate) struct ServerSide<G: Guard> {
     pub(crate) shift: u8,
     /// The sequence id that the client waits for.
     pub(crate) next_seq: u8,
+    /// The sequence id that the server's next packet must have; `None` for any.
+    pub(crate) expected: Option<u8>,
+    /// Nothing of the reply at hand has come.
+    pub(crate) fresh: bool,
     /// What nobody gets: the rest of replies whose command was refused in the middle.
     discarded: Segments,
 }
@@ -132,6 +136,8 @@ impl<G: Guard> ServerSide<G> {
             bytes: 0,
             shift: 0,
             next_seq: 1,
+            expected: None,
+            fresh: true,
             discarded: Segments::new(),
         }
     }
@@ -156,6 +162,7 @@ impl<G: Guard> ServerSide<G> {
         self.bytes = 0;
         self.shift = 0;
         self.next_seq = 1;
+        self.fresh = true;
     }
 
     fn count(&mut self, header: Header) {
@@ -171,6 +178,11 @@ pub(crate) fn out_of_turn() -> Fault {
 
 pub(crate) fn malformed_by_server(what: &'static str) -> Fault {
     Fault::server("malformed_server_message", format!("the server sent a malformed {what}"))
+}
+
+/// A packet that does not follow the one before it.
+pub(crate) fn out_of_order(whose: Culprit) -> Fault {
+    Fault::new(whose, b"08P01", "packets_out_of_order", "Got packets out of order")
 }
 
 fn oversized() -> Fault {
@@ -241,14 +253,15 @@ impl<G: Guard> Session<G> {
 
     /// Whether the next message may be a row of a result that the client gets.
     fn in_rows(&mut self) -> bool {
-        let Some(Entry::Run(run)) = self.pipeline.front() else { return false };
+        let Some(Entry::Run(run)) = self.pipeline.front_mut() else { return false };
         if run.reply == Reply::Rows && matches!(self.server.phase, Phase::Start) {
             // A FETCH has no description of its own: the plan is that of the execution that opened the cursor.
             if let Some((prepared, _)) = &run.prepared
-                && let Some(planned) = prepared.cursor.borrow().clone()
+                && let Some(cursor) = &*prepared.cursor.borrow()
             {
-                self.server.planned = planned;
+                self.server.planned = cursor.planned.clone();
                 self.server.phase = Phase::Rows;
+                run.left.clone_from(&cursor.left);
             }
         }
         matches!(self.server.phase, Phase::Rows)
@@ -263,9 +276,13 @@ impl<G: Guard> Session<G> {
             Next::Joined(header, first, taken) => (header, first, taken, false),
         };
         let row = self.in_rows() && !self.ends_rows(first, header.body);
+        if row && self.room() == 0 {
+            self.stop(guard, out);
+        }
         if row && here {
             return self.rows_here(chunk, at, header, guard, out);
         }
+        self.in_order(header, first)?;
         let class = if row { self.class_of_row(header) } else { self.class(first, header)? };
         let mode = match class {
             Class::Pass => {
@@ -292,7 +309,7 @@ impl<G: Guard> Session<G> {
                 Mode::Gather(Vec::new(), header.seq, row)
             }
         };
-        self.server.rows += u64::from(row);
+        self.count_rows(u64::from(row));
         let left = header.body;
         self.server.body = ServerBody::Inside { mode, left, more: header.continues() };
         // The first byte came with the header.
@@ -302,6 +319,33 @@ impl<G: Guard> Session<G> {
             self.server_piece(&mut [], None, guard, out)?;
         }
         Ok(taken)
+    }
+
+    /// The sequence id that the next packet must have.
+    fn expected(&mut self) -> Option<u8> {
+        if std::mem::take(&mut self.server.fresh) {
+            self.server.expected = self.pipeline.front().and_then(Entry::reply_begins);
+        }
+        self.server.expected
+    }
+
+    /// Takes note of a packet with this header, whose message begins with `first`.
+    ///
+    /// # Errors
+    /// A fault of the server where it does not follow the one before. What a server says as it goes (it was killed, it
+    /// stops) follows nothing: such an ERR may have any id.
+    fn in_order(&mut self, header: Header, first: Option<u8>) -> Result<(), Fault> {
+        if self.pipeline.front().is_none_or(Entry::is_stream) {
+            return Ok(());
+        }
+        let expected = self.expected();
+        self.server.expected = Some(header.seq.wrapping_add(1));
+        match expected {
+            Some(expected) if expected != header.seq && first != Some(header::ERR) => {
+                Err(out_of_order(Culprit::Server))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Sends a header on with the sequence id that the client waits for.
@@ -334,6 +378,7 @@ impl<G: Guard> Session<G> {
             Next::Here(header, _) => (header, HEADER_BYTES, true),
             Next::Joined(header, _, taken) => (header, taken, false),
         };
+        self.in_order(header, None)?;
         let passes = matches!(&self.server.body, ServerBody::Inside { mode: Mode::Forward | Mode::Row(..), .. });
         if passes {
             self.pass_header(chunk, at, header, here, out);
@@ -416,9 +461,9 @@ impl<G: Guard> Session<G> {
         guard: &mut G,
         out: &mut Output,
     ) -> Result<usize, Fault> {
-        let Planned::Mask(rows) = &self.server.planned else { return Ok(self.rows_forward(chunk, at, out)) };
+        let Planned::Mask(rows) = &self.server.planned else { return self.rows_forward(chunk, at, out) };
         let rows = Rc::clone(rows);
-        let end = self.whole_rows(chunk, at);
+        let end = self.whole_rows(chunk, at)?;
         if end > at {
             let mut shift = self.server.shift;
             let mut scratch = std::mem::take(&mut self.scratch);
@@ -428,7 +473,8 @@ impl<G: Guard> Session<G> {
             self.server.shift = shift;
             return Ok(end - at);
         }
-        self.server.rows += 1;
+        self.in_order(header, None)?;
+        self.count_rows(1);
         let mode = if header.continues() || header.body > limits::GATHER_BYTES {
             self.pass_header(chunk, at, header, true, out);
             Mode::Row(Box::new(RowStream::new(&rows)), rows)
@@ -439,40 +485,50 @@ impl<G: Guard> Session<G> {
         Ok(HEADER_BYTES)
     }
 
-    /// Whole row packets from `at`, none of them over the limit for gathering: where they end. Counts them.
-    fn whole_rows(&mut self, chunk: &[u8], at: usize) -> usize {
-        let mut end = at;
-        while let Some(header) = Header::peek(chunk.get(end..).unwrap_or_default()) {
+    /// Whole row packets from `at` that may pass, none of them over the limit for gathering: where they end. Counts
+    /// them.
+    fn whole_rows(&mut self, chunk: &[u8], at: usize) -> Result<usize, Fault> {
+        let (mut end, mut rows, room) = (at, 0, self.room());
+        while rows < room
+            && let Some(header) = Header::peek(chunk.get(end..).unwrap_or_default())
+        {
             let next = end + header.total();
             let first = chunk.get(end + HEADER_BYTES).copied().filter(|_| header.body > 0);
             if next > chunk.len() || header.body > limits::GATHER_BYTES || self.ends_rows(first, header.body) {
                 break;
             }
+            self.in_order(header, None)?;
             self.server.count(header);
-            self.server.rows += 1;
+            rows += 1;
             end = next;
         }
-        end
+        self.count_rows(rows);
+        Ok(end)
     }
 
     /// Rows without a plan, from `at`: counted by their headers. Returns the bytes taken.
     #[inline]
-    fn rows_forward(&mut self, chunk: &mut [u8], at: usize, out: &mut Output) -> usize {
+    fn rows_forward(&mut self, chunk: &mut [u8], at: usize, out: &mut Output) -> Result<usize, Fault> {
         let shift = self.server.shift;
-        let mut end = at;
-        let mut last = None;
-        while let (Some(header), Some(first)) =
-            (Header::peek(chunk.get(end..).unwrap_or_default()), chunk.get(end + HEADER_BYTES).copied())
+        let (mut end, mut rows, room) = (at, 0, self.room());
+        let (mut last, mut expected) = (None, self.expected());
+        while rows < room
+            && let (Some(header), Some(first)) =
+                (Header::peek(chunk.get(end..).unwrap_or_default()), chunk.get(end + HEADER_BYTES).copied())
         {
             if header.body == 0 || self.ends_rows(Some(first), header.body) {
                 break;
             }
+            if expected.is_some_and(|expected| expected != header.seq) {
+                return Err(out_of_order(Culprit::Server));
+            }
+            expected = Some(header.seq.wrapping_add(1));
             if shift != 0
                 && let Some(seq) = chunk.get_mut(end + 3)
             {
                 *seq = seq.wrapping_add(shift);
             }
-            self.server.rows += 1;
+            rows += 1;
             last = Some(header);
             end += header.total();
             if end > chunk.len() || header.continues() {
@@ -483,12 +539,14 @@ impl<G: Guard> Session<G> {
                 break;
             }
         }
+        self.server.expected = expected;
+        self.count_rows(rows);
         if let Some(header) = last {
             self.server.bytes += u64::try_from(end - at).unwrap_or_default();
             self.server.next_seq = header.seq.wrapping_add(shift).wrapping_add(1);
         }
         self.sink(out).push_chunk(at..end);
-        end - at
+        Ok(end - at)
     }
 
     /// How a message that is no row is read. What its coming says about the command at the front is noted.

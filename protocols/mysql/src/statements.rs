@@ -13,6 +13,7 @@ use std::rc::Rc;
 use wire::guard::{Guard, Parameter};
 use wire::limits;
 
+use crate::limited::Left;
 use crate::parameters::Types;
 use crate::rows::Rows;
 
@@ -39,6 +40,14 @@ impl<P> Clone for Planned<P> {
     }
 }
 
+/// A cursor whose rows come by COM_STMT_FETCH.
+pub(crate) struct OpenCursor<P> {
+    /// What happens to them.
+    pub(crate) planned: Planned<P>,
+    /// How many may still pass, where a rule counts them.
+    pub(crate) left: Option<Left>,
+}
+
 /// A prepared statement.
 pub(crate) struct Prepared<G: Guard> {
     pub(crate) statement: RefCell<G::Statement>,
@@ -53,8 +62,8 @@ pub(crate) struct Prepared<G: Guard> {
     pub(crate) types: RefCell<Option<Types>>,
     /// Parameters that came ahead of the next execution.
     pub(crate) long: RefCell<BTreeMap<u16, Parameter>>,
-    /// What happens to the rows of the cursor that is open.
-    pub(crate) cursor: RefCell<Option<Planned<G::Plan>>>,
+    /// The cursor that is open.
+    pub(crate) cursor: RefCell<Option<OpenCursor<G::Plan>>>,
     text_bytes: usize,
 }
 

@@ -46,6 +46,8 @@ pub enum AuthReply<'a> {
     More(&'a [u8]),
     /// Logged in.
     Ok,
+    /// The plugin's next message as MariaDB sends it: bare, where its first byte can be no other message's.
+    Bare(&'a [u8]),
     /// Another plugin is to be used, with this challenge.
     Switch {
         /// The plugin's name.
@@ -73,7 +75,7 @@ impl<'a> AuthReply<'a> {
                 let challenge = cursor.rest();
                 Ok(Self::Switch { plugin, challenge: challenge.strip_suffix(&[0]).unwrap_or(challenge) })
             }
-            _ => Err(Malformed { what }),
+            _ => Ok(Self::Bare(payload)),
         }
     }
 }
@@ -166,7 +168,9 @@ mod tests {
         assert!(
             matches!(AuthReply::parse(b"\xff\x15\x04#28000Access denied"), Ok(AuthReply::Err(err)) if err.code == 1045)
         );
-        for bad in [&b""[..], b"\xfe", b"\xfeplugin", b"\x05", b"\xff"] {
+        // `server_mpvio_write_packet` of MariaDB's `sql/sql_acl.cc` escapes by 0x01 what would be taken for another message.
+        assert_eq!(AuthReply::parse(b"P\x07salt"), Ok(AuthReply::Bare(b"P\x07salt")));
+        for bad in [&b""[..], b"\xfe", b"\xfeplugin", b"\xff"] {
             assert!(AuthReply::parse(bad).is_err(), "{bad:?}");
         }
     }

@@ -117,7 +117,7 @@ impl Passthrough {
                 }
             }
             // Another factor (MySQL), whose plugin is in the message, or more of the plugin in use.
-            AuthReply::More(_) => {}
+            AuthReply::More(_) | AuthReply::Bare(_) => {}
         }
         self.turn = Turn::Client;
         Ok(Relayed::ToClient)
@@ -204,6 +204,23 @@ mod tests {
         assert_eq!(login.on_server(&switch(CLEAR)), Err(needs_tls()));
         assert_eq!(login.on_server(&switch(b"dialog")), Err(needs_tls()));
         assert_eq!(login.on_server(&switch(ED25519)), Ok(Relayed::ToClient));
+    }
+
+    /// As MariaDB's `parsec` (since 11.6) is documented: a challenge of 32 bytes; the client asks for the account's
+    /// salt by an empty message; `P`, the exponent of the iterations, the salt; then the client's challenge and a
+    /// signature over both challenges. All of it passes as it is: the gateway needs no secret.
+    #[test]
+    fn parsec_is_relayed_without_the_secret() {
+        let mut login = Passthrough::new(NATIVE, &[1; 20], true, false).unwrap();
+        let mut switch = switch(b"parsec");
+        switch.extend([7; 12]);
+        assert_eq!(login.on_server(&switch), Ok(Relayed::ToClient));
+        login.on_client().unwrap();
+        let salt = [&b"P\0"[..], &[3; 18]].concat();
+        assert_eq!(login.on_server(&salt), Ok(Relayed::ToClient));
+        login.on_client().unwrap();
+        assert_eq!(login.on_server(b"\0\0\0\x02\0\0\0"), Ok(Relayed::Done));
+        assert_eq!(login.method(), b"parsec");
     }
 
     #[test]

@@ -92,3 +92,40 @@ fn random_bytes_never_panic() {
         sim.session.on_closed(&mut sim.guard);
     }
 }
+
+#[test]
+fn packets_out_of_order_end_the_session() {
+    let ok = |seq| packet(seq, b"\0\0\0\x02\0\0\0");
+    for (client, server) in [
+        (vec![c::query("SELECT 1")], vec![ok(2)]),
+        (vec![c::query("SELECT 1")], vec![ok(0)]),
+        (vec![c::prepare("SELECT 1")], vec![packet(3, b"\0\x01\0\0\0\0\0\0\0\0\0\0")]),
+        (vec![c::query("SELECT 1"), c::ping()], vec![ok(1), ok(2)]),
+    ] {
+        let mut sim = Simulation::new();
+        sim.c(&client);
+        assert_eq!(sim.s_fault(&server).reason, "packets_out_of_order");
+    }
+    // In the middle of a result, masked or not.
+    for sql in ["SELECT 1", "SELECT MASK"] {
+        let mut sim = Simulation::new();
+        sim.c(&[c::query(sql)]);
+        let mut s = S::new(true);
+        let start = [s.texts(&["redact"]), s.row(&[Some(b"a")])].concat();
+        s.seq += 1;
+        assert_eq!(sim.s_fault(&[start, s.row(&[Some(b"b")])]).reason, "packets_out_of_order", "{sql}");
+    }
+    for bytes in [packet(1, b"\x03SELECT 1"), packet(255, b"\x0e"), [c::ping(), packet(1, b"\x0e")].concat()] {
+        let fault = Simulation::new().c_fault(&[bytes]);
+        assert_eq!((fault.reason, mysql::reply::fault_code(&fault)), ("packets_out_of_order", (1156, *b"08S01")));
+    }
+    // A file's packets go on from the server's.
+    let mut sim = Simulation::new();
+    sim.passes_half(&[c::query("LOAD DATA")], &[packet(1, b"\xfballowed")]);
+    assert_eq!(sim.c_fault(&[packet(3, b"1,2")]).reason, "packets_out_of_order");
+    // What a server says as it goes may have any number; a command of several packets is answered from its last one.
+    let mut sim = Simulation::new();
+    sim.c(&[c::query("SELECT 1")]);
+    let killed = packet(7, b"\xff\x87\x07#70100Connection was killed");
+    assert_eq!(sim.s(std::slice::from_ref(&killed)), killed);
+}

@@ -140,6 +140,10 @@ impl Guard for TestGuard {
         RowPlan::Mask(columns.iter().map(|column| column.name.clone()).collect())
     }
 
+    fn row_limit(&mut self, statement: &Rc<str>) -> Option<u64> {
+        statement.contains("LIMIT2").then_some(2)
+    }
+
     fn plan_copy(&mut self, _: &Rc<str>, _: u32, _: CopyShape) -> CopyPlan<Self::Plan> {
         CopyPlan::Forward
     }

@@ -224,6 +224,12 @@ impl Simulation {
         self.step(&Step::S(bytes.concat())).expect_err("a fault")
     }
 
+    /// The same where the server's message is not the end of its reply.
+    pub(crate) fn passes_half(&mut self, client: &[Vec<u8>], server: &[Vec<u8>]) {
+        assert_eq!(self.c(client), client.concat(), "toward the server");
+        assert_eq!(self.s(server), server.concat(), "toward the client");
+    }
+
     /// Exchanges that pass unchanged in both directions.
     pub(crate) fn passes(&mut self, client: &[Vec<u8>], server: &[Vec<u8>]) {
         assert_eq!(self.c(client), client.concat(), "toward the server");

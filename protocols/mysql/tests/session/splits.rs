@@ -1,6 +1,11 @@
 //! The property that every walker must have: what comes out does not depend on how bytes were cut.
 
+use std::rc::Rc;
+
+use mysql::auth::sha2;
+
 use crate::guard::denial;
+use crate::login::{CHALLENGE, Keeper, change_by, switch};
 use crate::messages::{CURSOR, MORE, S, c, packet, string};
 use crate::simulation::Step::{self, C, Decide, S as Server};
 use crate::simulation::{Cut, Dialect, Random, Simulation, contains};
@@ -76,6 +81,46 @@ fn prepared(eof: bool) -> Vec<Step> {
     ]
 }
 
+fn limited(eof: bool) -> Vec<Step> {
+    let mut s = S::new(eof);
+    let mut text = vec![s.texts(&["redact", "plain"])];
+    (0..4).for_each(|_| text.push(s.row(&[Some(b"SECRET"), Some(b"x")])));
+    text.push(s.end(MORE));
+    text.push(s.ok(0, 0));
+    let mut s = S::new(eof);
+    let plain = [s.texts(&["plain"]), s.row(&[Some(b"1")]), s.row(&[Some(b"2")]), s.row(&[Some(b"3")]), s.end(0)];
+    vec![
+        C([c::query("SELECT MASK LIMIT2"), c::query("SELECT LIMIT2"), c::ping()].concat()),
+        Server(text.concat()),
+        Server(plain.concat()),
+        Server(S::new(eof).ok(0, 0)),
+    ]
+}
+
+fn users(eof: bool) -> Vec<Step> {
+    let relayed = switch(1, "mysql_native_password", &[b'c'; 20]);
+    vec![
+        C([c::query("SELECT 1"), change_by("allowed", "mysql_native_password")].concat()),
+        Server(S::new(eof).ok(0, 0)),
+        Server(relayed),
+        C([packet(2, &[7; 20]), c::query("SELECT 2")].concat()),
+        Server(packet(3, b"\0\0\0\x02\0\0\0")),
+        Server(S::new(eof).ok(0, 0)),
+    ]
+}
+
+fn checked_users(eof: bool) -> Vec<Step> {
+    vec![
+        C(change_by("allowed elsewhere", "caching_sha2_password")),
+        C([packet(2, &sha2::answer(b"pw", CHALLENGE)), packet(4, b"\x02")].concat()),
+        C([packet(6, b"cipher"), c::query("SELECT 2")].concat()),
+        Server(switch(1, "caching_sha2_password", &[b'c'; 20])),
+        Server(packet(3, b"\x01\x03")),
+        Server(packet(4, b"\0\0\0\x02\0\0\0")),
+        Server(S::new(eof).ok(0, 0)),
+    ]
+}
+
 fn huge(eof: bool) -> Vec<Step> {
     let huge = b"SECRET".repeat(250_000);
     let mut s = S::new(eof);
@@ -88,8 +133,11 @@ fn huge(eof: bool) -> Vec<Step> {
     vec![C([c::query("SELECT MASK"), long].concat()), Server(stream), Server(S::new(eof).ok(0, 0))]
 }
 
-fn run(steps: &[Step], cut: Cut, deprecate_eof: bool, tracks: bool) -> Simulation {
+fn run(steps: &[Step], cut: Cut, deprecate_eof: bool, tracks: bool, checked: bool) -> Simulation {
     let mut sim = Simulation::with(Dialect { deprecate_eof, tracks, ..Dialect::default() }, cut);
+    if checked {
+        sim = sim.checked_by(Rc::new(Keeper));
+    }
     for step in steps {
         sim.step(step).unwrap_or_else(|fault| panic!("{fault}"));
     }
@@ -98,12 +146,16 @@ fn run(steps: &[Step], cut: Cut, deprecate_eof: bool, tracks: bool) -> Simulatio
 }
 
 fn agrees(steps: fn(bool) -> Vec<Step>, cuts: impl Fn() -> Vec<(String, Cut)>) {
+    agrees_where(steps, cuts, false);
+}
+
+fn agrees_where(steps: fn(bool) -> Vec<Step>, cuts: impl Fn() -> Vec<(String, Cut)>, checked: bool) {
     for (eof, tracks) in [(false, false), (true, true), (true, false)] {
         let steps = steps(eof);
-        let whole = run(&steps, Cut::Whole, eof, tracks);
+        let whole = run(&steps, Cut::Whole, eof, tracks, checked);
         assert!(!contains(&whole.to_client, b"SECRET"));
         for (name, cut) in cuts() {
-            let sim = run(&steps, cut, eof, tracks);
+            let sim = run(&steps, cut, eof, tracks, checked);
             assert!(sim.to_client == whole.to_client, "to the client, cut {name}");
             assert!(sim.to_server == whole.to_server, "to the server, cut {name}");
             assert_eq!(sim.guard.log, whole.guard.log, "cut {name}");
@@ -124,6 +176,17 @@ fn the_text_protocol_does_not_depend_on_cuts() {
 #[test]
 fn prepared_statements_do_not_depend_on_cuts() {
     agrees(prepared, cuts);
+}
+
+#[test]
+fn counted_rows_do_not_depend_on_cuts() {
+    agrees(limited, cuts);
+}
+
+#[test]
+fn changes_of_user_do_not_depend_on_cuts() {
+    agrees(users, cuts);
+    agrees_where(checked_users, cuts, true);
 }
 
 #[test]

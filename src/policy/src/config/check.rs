@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::never::{self, report};
 use super::read::{Marks, Problems, list};
 use super::sections::Draft;
-use super::{Auth, Deny, Mask, Predicates, Protocol, Scope, problem};
+use super::{Auth, Mask, Predicates, Scope, problem};
 use crate::mask::Method;
 use crate::rule::RuleId;
 
@@ -97,7 +97,6 @@ fn rules(draft: &Draft, problems: &Problems) {
     for (rule, marks) in &draft.denies {
         scope(&rule.scope, marks);
         never::deny(rule, marks, problems);
-        row_limit(rule, marks, draft, problems);
     }
     for (rule, marks) in &draft.local_files {
         scope(&rule.scope, marks);
@@ -110,20 +109,6 @@ fn rules(draft: &Draft, problems: &Problems) {
             report(problems, marks, "predicates", message);
         }
         method(rule, marks, draft, problems);
-    }
-}
-
-/// The protocol of MySQL has no way to stop a result after a number of rows.
-fn row_limit(rule: &Deny, marks: &Marks, draft: &Draft, problems: &Problems) {
-    let named = |name: &str| rule.scope.listeners.as_ref().is_none_or(|names| names.iter().any(|own| **own == *name));
-    let mut listeners = draft.listeners.iter().map(|(listener, _)| listener);
-    let other = listeners.find(|listener| listener.protocol == Protocol::MySql && named(&listener.name));
-    if let (Some(_), Some(listener)) = (rule.row_limit, other) {
-        let message = format!(
-            "results of MySQL are not stopped yet: name the listeners of PostgreSQL in `listeners`, without \"{}\"",
-            listener.name
-        );
-        report(problems, marks, "row_limit", message);
     }
 }
 

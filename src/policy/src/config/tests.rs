@@ -239,10 +239,6 @@ fn one_slip_gives_one_problem() {
             "[[deny]]\nname = \"a\"\nrow_limit = 5\nmode = \"report\"\n",
             "9:8: deny[0].mode: \"report\" is for denies that",
         ),
-        (
-            "[[deny]]\nname = \"a\"\nrow_limit = 5\n[[listen]]\nname = \"m\"\nprotocol = \"mysql\"\naddress = \"127.0.0.1:1\"\nupstream = \"h:2\"\n",
-            "8:13: deny[0].row_limit: results of MySQL are not stopped yet",
-        ),
         ("[policy]\nnotify_payloads = \"all\"\n", "7:19: policy.notify_payloads: unknown value \"all\""),
         ("[[mask]]\nname = \"a\"\n", "6:1: mask[0]: the key `columns` is missing"),
         ("[[mask]]\nname = \"a\"\ndetect = [\"nonsense\"]\n", "8:11: mask[0].detect: "),

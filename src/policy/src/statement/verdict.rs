@@ -65,7 +65,10 @@ const ROWS: [Kind; 9] = [
 /// The rule that stops its result after the fewest rows. What shows another statement's rows has that one's limit.
 pub(super) fn row_limit(case: &Case<'_, '_, '_>) -> Option<RowLimit> {
     let rules = case.map.rules;
-    if !rules.has_row_limits() || !case.carried.leading.is_some_and(|leading| ROWS.contains(&leading)) {
+    // MariaDB's compound statement shows what the statements in it show.
+    let compound = |leading: Kind| leading == Kind::DO && case.tokens.is_word(case.range.start, "begin");
+    let shows = |leading: Kind| ROWS.contains(&leading) || compound(leading);
+    if !rules.has_row_limits() || !case.carried.leading.is_some_and(shows) {
         return None;
     }
     let limits = rules.denies().filter_map(|(rule, deny)| Some((deny.row_limit?, rule, deny)));
