@@ -6,10 +6,11 @@ use integration::gateway::Gateway;
 use integration::matrix::Case;
 use integration::mysql_raw::reply::{End, Form};
 use integration::mysql_raw::{Client, USUAL, message};
-use integration::program::eventually;
+use integration::program::{self, eventually};
 use integration::servers::{Endpoint, Family, Server};
-use integration::{for_each_mysql_case, or_skip};
+use integration::{for_each_mysql_case, or_skip, root};
 use mysql::constant::command;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -65,6 +66,39 @@ fn run_changes_of_user(case: Case) {
     assert_eq!(client.query("SELECT DATABASE()").scalar(), "NULL");
     assert_eq!(client.execute(card.id, 0, &[]).code(), 1243);
     assert_eq!(client.query(&CARD.replace("customers", &format!("{}.customers", database.name))).scalar(), plain);
+}
+
+/// Drivers that can do it: mysql-connector-python brings an answer along, libmariadb (mysqlclient) waits to be asked.
+fn drivers_change_users(case: Case) {
+    let interpreter = root().join(".venv/bin/python");
+    for (driver, module) in [("connector", "mysql.connector"), ("mysqlclient", "MySQLdb")] {
+        let found = Command::new(&interpreter).args(["-c", &format!("import {module}")]).output();
+        let missing = || format!("{module} is not in .venv: scripts/test installs it");
+        or_skip!(found.ok().filter(|output| output.status.success()).ok_or_else(missing));
+        let server = or_skip!(case.find_server());
+        let gateway = case.setup(&server).start();
+        let mut command = Command::new(&interpreter);
+        command.arg("-B").arg(root().join("tests/drivers/python/mysql_driver.py")).arg(format!("driver={driver}"));
+        command.args(case.through(&gateway, "dora").driver_arguments());
+        command.args(["mode=users", "to=ana", "to_password=ana-secret"]);
+        let said = program::run(&mut command, Duration::from_secs(60)).expect_success().stdout;
+        let lines: Vec<&str> = said.lines().collect();
+        let [first, other, left, again, refused] = lines[..] else { panic!("{driver}: {said}") };
+        assert!(first.starts_with("first (1, '4111") && first.ends_with("'shop')"), "{driver}: {said}");
+        assert!(other.starts_with(&format!("other (1, '{MASKED}'")) && other.ends_with("'shop')"), "{driver}: {said}");
+        assert_eq!((left, refused), ("left (None,)", "refused 1045"), "{driver}: {said}");
+        assert_eq!(again.trim_start_matches("again"), first.trim_start_matches("first"), "{driver}: {said}");
+    }
+}
+
+#[test]
+fn drivers_change_users_on_mariadb() {
+    drivers_change_users(integration::matrix::MARIADB_GATEWAY_TLS);
+}
+
+#[test]
+fn drivers_change_users_on_mysql() {
+    drivers_change_users(integration::matrix::MYSQL_GATEWAY_PLAIN);
 }
 
 /// What a change with a wrong password, or to a database that does not exist, leads to: the error, and whose

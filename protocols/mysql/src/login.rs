@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   passthrough   client ──COM_CHANGE_USER──► server ◄── what they say to each other ──► client
-//!   gateway       client ──COM_CHANGE_USER──► us: AuthSwitch, with a new challenge ──► client
+//!   gateway       client ──COM_CHANGE_USER──► us: AuthSwitch, with the greeting's challenge ──► client
 //!                 client ──answers──► us ─┬─ wrong: ERR; the connection ends
 //!                                         └─ right: COM_CHANGE_USER with our own account ──► server
 //!                 server ─┬─ OK  ──► client: another user's session begins
@@ -86,10 +86,7 @@ impl<G: Guard> Session<G> {
             attributes: change.attributes.into(),
         });
         let Some(gatekeeper) = self.gatekeeper.clone() else { return self.relay_change(part, &change, kept, out) };
-        let Some(challenge) = gatekeeper.challenge() else {
-            let text = "no randomness for an authentication";
-            return Err(Fault::new(Culprit::Gateway, b"XX000", "internal", text));
-        };
+        let challenge = gatekeeper.challenge();
         let claim = gatekeeper.claim(change.user, self.options.client_secure);
         self.pipeline.push(Entry::ChangeUser(kept))?;
         let mut seq = part.header.seq.wrapping_add(1);

@@ -9,6 +9,7 @@ mod names;
 mod report;
 mod settings;
 mod statement;
+mod users;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,10 +33,10 @@ pub(crate) use self::report::Execution;
 use self::settings::{Answer, Settings};
 use self::statement::Base;
 pub(crate) use self::statement::Statement;
+use self::users::Claimed;
 use crate::cancel::CancelKey;
 use crate::catalogues::Loaded;
 use crate::facts::{Entry, SessionFacts, Totals, seconds};
-use crate::figures;
 use crate::relay::End;
 use crate::shard::Shard;
 use crate::tls::TlsStream;
@@ -54,12 +55,6 @@ impl Loading {
     fn catalogue_results(&self) -> usize {
         if self.catalogue.is_some() { policy::catalogue::RESULTS } else { 0 }
     }
-}
-
-/// Whom a client says it is.
-struct Claimed {
-    user: Box<[u8]>,
-    database: Box<[u8]>,
 }
 
 /// The policy and the audit of one session.
@@ -404,24 +399,7 @@ impl Guard for SessionGuard {
     }
 
     fn local_file(&mut self, statement: &Self::Statement, file: &[u8]) -> Result<(), Denial> {
-        let policy = self.shard.policy.borrow();
-        // A name that is not UTF-8 fits only a rule for any file.
-        match self.facts.local_file(&policy, &String::from_utf8_lossy(file)) {
-            Some(rule) => {
-                tracing::info!(session = %self.facts.session, rule, "a client gives its server a file");
-                Ok(())
-            }
-            None => {
-                figures::on_listener(&self.shard, self.facts.listener, |metrics| metrics.statements.denied += 1);
-                tracing::info!(session = %self.facts.session, file = %String::from_utf8_lossy(file),
-                    statement = %String::from_utf8_lossy(statement.text()), "a local file was refused");
-                Err(Denial {
-                    sqlstate: *b"42501",
-                    message: "the file is refused: no rule of [[local_file]] gives it to the database".into(),
-                    hint: None,
-                })
-            }
-        }
+        self.gives_file(statement, file)
     }
 
     fn local_file_sent(&mut self, execution: &mut Execution, file: &[u8], bytes: u64) {
@@ -558,12 +536,7 @@ impl Guard for SessionGuard {
     }
 
     fn user_not_changed(&mut self, reason: &'static str, code: u16, sqlstate: [u8; 5]) {
-        // Whoever was claimed has failed, not who the session belongs to.
-        let mut claimed = self.facts.clone();
-        if let Some(Claimed { user, database }) = self.claimed.take() {
-            claimed.learn(&self.shard.policy.borrow(), &user, &database, &self.facts.application);
-        }
-        claimed.login_failed(&self.shard, reason, sqlstate, Some(code));
+        self.change_failed(reason, code, sqlstate);
     }
 
     fn may_replicate(&mut self) -> bool {
@@ -572,20 +545,7 @@ impl Guard for SessionGuard {
     }
 
     fn user_changed(&mut self, user: &[u8], database: &[u8]) {
-        self.claimed = None;
-        let application = std::mem::take(&mut self.facts.application);
-        self.facts.learn(&self.shard.policy.borrow(), user, database, &application);
-        self.catalogue = None;
-        self.catalogues_seen = 0;
-        self.cache_context = None;
-        self.load_failed = false;
-        // Who may kill it, where the server takes all for one user's.
-        if let Some(old) = self.cancel.take() {
-            let new = CancelKey { secret: user.into(), ..old.clone() };
-            self.shard.shared.cancels.rename(&old, new.clone());
-            self.cancel = Some(new);
-        }
-        self.facts.let_in(&self.shard, &self.entry);
+        self.becomes(user, database);
     }
 
     fn catalogue_query(&mut self) -> String {

@@ -169,9 +169,37 @@ def masked(connection, module, options):
     emit("goes on", *fetch(connection, "SELECT COUNT(*) FROM old_carts")[0])
 
 
+def change_user(connection, options, user, password):
+    if options["driver"] == "connector":
+        connection.cmd_change_user(username=user, password=password, database=options["dbname"])
+    else:
+        connection.change_user(user, password, options["dbname"])
+
+
+# Another user (to=, to_password=) on the same connection, the first one again, and a wrong password.
+def users(connection, module, options):
+    card = "SELECT id, card, DATABASE() FROM customers WHERE id = 1"
+    emit("first", *fetch(connection, card))
+    fetch_nothing = connection.cursor()
+    fetch_nothing.execute("SET @left = 'behind'")
+    fetch_nothing.close()
+    change_user(connection, options, options["to"], options["to_password"])
+    emit("other", *fetch(connection, card))
+    emit("left", *fetch(connection, "SELECT @left"))
+    change_user(connection, options, options["user"], options["password"])
+    emit("again", *fetch(connection, card))
+    try:
+        change_user(connection, options, options["to"], "wrong")
+        emit("NOT REFUSED")
+    except module.Error as error:
+        emit("refused", getattr(error, "errno", None) or error.args[0])
+
+
 def main():
     options = arguments()
     module, connection = connect(options)
+    if options["mode"] == "users":
+        return users(connection, module, options)
     if options["mode"] == "masked":
         masked(connection, module, options)
     else:

@@ -105,9 +105,9 @@ impl ClientAuth {
         Ok(ClientProgress::More(auth))
     }
 
-    /// Begins anew on an established connection (COM_CHANGE_USER) and appends the AuthSwitchRequest. Its
-    /// challenge must be a new one: what the message brought along answers that of the greeting, which whoever
-    /// has seen the login can say again, and which libraries leave out.
+    /// Begins anew on an established connection (COM_CHANGE_USER) and appends the AuthSwitchRequest: what the message
+    /// brought along is left out by some libraries, and by others for a plugin that the user has not. `challenge` is
+    /// that of the greeting.
     pub fn again(
         user: &[u8],
         claim: Claim,
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_on_an_established_connection_answers_a_challenge_of_its_own() {
+    fn a_login_on_an_established_connection_is_asked_for_its_answer() {
         let known = || Known::Stored(Stored::Plain(Secret::new(*b"pw")));
         for (plugin, answer) in
             [(CACHING_SHA2, sha2::answer(b"pw", CHALLENGE)), (NATIVE, native::answer(b"pw", CHALLENGE))]

@@ -21,10 +21,11 @@ pub struct Credentials {
     pub password: Secret,
 }
 
-/// Knows the users, and the gateway's own account.
+/// Knows the users, and the gateway's own account; of one connection.
 pub trait Gatekeeper {
-    /// A challenge that nobody can foresee; `None` where there is no randomness.
-    fn challenge(&self) -> Option<[u8; SCRAMBLE_BYTES]>;
+    /// The challenge that this connection's greeting showed. A change of user shows it again, as servers do: libmariadb
+    /// answers it then, whatever it is shown.
+    fn challenge(&self) -> [u8; SCRAMBLE_BYTES];
 
     /// What is known of a user; `secure` is [`Claim::secure`].
     fn claim(&self, user: &[u8], secure: bool) -> Claim;

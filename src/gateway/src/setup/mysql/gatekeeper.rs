@@ -18,17 +18,29 @@ use zeroize::Zeroizing;
 use crate::rsa;
 use crate::shard::Shard;
 
-/// Checks the clients of one listener.
+/// Checks the client of one connection.
 pub(super) struct Keeper {
     shard: Rc<Shard>,
     listener: usize,
+    challenge: [u8; SCRAMBLE_BYTES],
 }
 
 impl Keeper {
-    /// Of a listener with `auth = "gateway"`.
-    pub(super) fn new(shard: &Rc<Shard>, listener: usize) -> Self {
-        Self { shard: Rc::clone(shard), listener }
+    /// Of a connection to a listener with `auth = "gateway"`, whose greeting showed `challenge`.
+    pub(super) fn new(shard: &Rc<Shard>, listener: usize, challenge: [u8; SCRAMBLE_BYTES]) -> Self {
+        Self { shard: Rc::clone(shard), listener, challenge }
     }
+}
+
+/// A challenge of our own: bytes of seven bits without NUL and `$`, as servers make them. `None` where there is no
+/// randomness.
+pub(super) fn challenge() -> Option<[u8; SCRAMBLE_BYTES]> {
+    let mut random = [0; SCRAMBLE_BYTES];
+    crate::random::fill(&mut random).ok()?;
+    Some(random.map(|byte| match byte & 0x7f {
+        0 | b'$' => b'.',
+        byte => byte,
+    }))
 }
 
 /// A name in the configuration; users there have names of UTF-8.
@@ -37,14 +49,8 @@ fn name(user: &[u8]) -> &str {
 }
 
 impl Gatekeeper for Keeper {
-    fn challenge(&self) -> Option<[u8; SCRAMBLE_BYTES]> {
-        let mut random = [0; SCRAMBLE_BYTES];
-        crate::random::fill(&mut random).ok()?;
-        // Bytes of seven bits without NUL and `$`, as servers make them.
-        Some(random.map(|byte| match byte & 0x7f {
-            0 | b'$' => b'.',
-            byte => byte,
-        }))
+    fn challenge(&self) -> [u8; SCRAMBLE_BYTES] {
+        self.challenge
     }
 
     fn claim(&self, user: &[u8], secure: bool) -> Claim {

@@ -42,7 +42,7 @@ impl Setup {
 
     async fn check_mysql_client(&mut self, client: &mut Port, answered: &Answered) -> Result<(), SetupError> {
         let user = &*answered.response.user;
-        let keeper = Keeper::new(&self.shard, self.listener);
+        let keeper = Keeper::new(&self.shard, self.listener, answered.challenge);
         let mut out = Vec::new();
         let mut progress = ClientAuth::start(
             user,

@@ -23,7 +23,6 @@ pub(crate) mod settings;
 
 use std::rc::Rc;
 
-use mysql::auth::gatekeeper::Gatekeeper as _;
 use mysql::capability::Capabilities;
 use mysql::greeting::Greeting;
 use mysql::reply::OkPacket;
@@ -76,7 +75,7 @@ impl Setup {
             }
         };
         let (client_capabilities, server_capabilities) = (answered.client_capabilities, answered.server_capabilities);
-        let server_secure = answered.server_secure;
+        let (server_secure, challenge) = (answered.server_secure, answered.challenge);
         let version = answered.greeting.server_version.clone();
         let connection_id = answered.greeting.connection_id;
         let (mut server, ok, auth) = match self.config()?.auth {
@@ -106,7 +105,7 @@ impl Setup {
             server_secure,
         });
         if matches!(self.config()?.auth, Auth::Gateway { .. }) {
-            session = session.checked_by(Rc::new(Keeper::new(&self.shard, self.listener)));
+            session = session.checked_by(Rc::new(Keeper::new(&self.shard, self.listener, challenge)));
         }
         let session = ProtocolSession::MySql(session);
         // Who may kill it, where the server takes all for one user's: whoever is the same user here.
@@ -123,8 +122,8 @@ impl Setup {
     ) -> Result<(HandshakeResponse, [u8; mysql::greeting::SCRAMBLE_BYTES], Capabilities), SetupError> {
         let mut shown = greeting.for_client(self.shared()?.tls.is_some());
         if matches!(self.config()?.auth, Auth::Gateway { .. }) {
-            let challenge = Keeper::new(&self.shard, self.listener).challenge();
-            shown.scramble = challenge.ok_or_else(|| super::internal("no randomness for an authentication"))?;
+            shown.scramble =
+                gatekeeper::challenge().ok_or_else(|| super::internal("no randomness for an authentication"))?;
             shown.plugin = mysql::auth::CACHING_SHA2.into();
         }
         let mut out = Vec::new();
