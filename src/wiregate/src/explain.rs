@@ -62,7 +62,7 @@ fn text(snapshot: &Snapshot, context: &SqlContext, listener: &str, user: &str, s
         }
     }
     out.0.push('\n');
-    verdict(&mut out, &judgement);
+    verdict(&mut out, &judgement, found.protocol);
     results(&mut out, &rules, &judgement);
     if named.catalogue_wanted {
         let taken = "what the statement names is taken to exist, functions as the server's own; a running gateway reads the database's catalogue";
@@ -244,7 +244,7 @@ fn columns_of(mask: &Mask) -> String {
     names.join(", ")
 }
 
-fn verdict(out: &mut Page, judgement: &Judgement) {
+fn verdict(out: &mut Page, judgement: &Judgement, protocol: Protocol) {
     match &judgement.ruling {
         Ruling::Allow => {
             out.line("verdict", "allow");
@@ -254,8 +254,14 @@ fn verdict(out: &mut Page, judgement: &Judgement) {
         }
         Ruling::Deny(refusal) => {
             out.line("verdict", &format!("deny: {}", refusal.name));
-            let sqlstate = String::from_utf8_lossy(&refusal.denial.sqlstate);
-            out.line("client", &format!("ERROR {sqlstate}: {}", refusal.denial.message));
+            let code = match protocol {
+                Protocol::Postgres => String::from_utf8_lossy(&refusal.denial.sqlstate).into_owned(),
+                Protocol::MySql => {
+                    let (number, sqlstate) = mysql::reply::denial_code(&refusal.denial);
+                    format!("{number} ({})", String::from_utf8_lossy(&sqlstate))
+                }
+            };
+            out.line("client", &format!("ERROR {code}: {}", refusal.denial.message));
             if let Some(hint) = &refusal.denial.hint {
                 out.line("hint", hint);
             }
@@ -379,6 +385,8 @@ mod tests {
         let snapshot = Snapshot::compile(Config::parse(&config, "t").unwrap().into(), 1);
         let explained = |sql| text(&snapshot, &context(Protocol::MySql), "orders", "ana", sql);
         has(&explained("SELECT `name` FROM `customers` WHERE `name` = 'it\\'s'"), "verdict     allow");
-        has(&explained("/*!50000 DROP */ TABLE `customers`"), "verdict     deny: no destructive DDL");
+        let refused = explained("/*!50000 DROP */ TABLE `customers`");
+        has(&refused, "verdict     deny: no destructive DDL");
+        assert!(refused.contains("ERROR 1227 (42000): "), "{refused}");
     }
 }

@@ -213,7 +213,7 @@ impl<'s> Copy<'s> {
         if self.server.family() != Family::Postgres {
             return self.fingerprint() != self.pristine;
         }
-        let next = self.admin("SELECT pg_snapshot_xmax(pg_current_snapshot())::text");
+        let next = self.admin(MARK);
         if next.is_some() && *self.unchanged_at.borrow() == next {
             return false;
         }
@@ -237,6 +237,12 @@ impl Drop for Copy<'_> {
         }
     }
 }
+
+/// What moves with every change: transactions, and what changes without one.
+const MARK: &str = "\
+SELECT concat_ws(' ', pg_snapshot_xmax(pg_current_snapshot()), \
+    (SELECT count(*) FROM pg_replication_slots WHERE database = current_database()), \
+    (SELECT string_agg(last_value::text, ',' ORDER BY schemaname, sequencename) FROM pg_sequences))";
 
 /// Rows of all tables, and every object that SQL can make, change or drop.
 const FINGERPRINT: &str = r"
