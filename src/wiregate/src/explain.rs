@@ -62,7 +62,7 @@ fn text(snapshot: &Snapshot, context: &SqlContext, listener: &str, user: &str, s
         }
     }
     out.0.push('\n');
-    verdict(&mut out, &judgement, found.protocol);
+    verdict(&mut out, &judgement, context.dialect);
     results(&mut out, &rules, &judgement);
     if named.catalogue_wanted {
         let taken = "what the statement names is taken to exist, functions as the server's own; a running gateway reads the database's catalogue";
@@ -244,7 +244,7 @@ fn columns_of(mask: &Mask) -> String {
     names.join(", ")
 }
 
-fn verdict(out: &mut Page, judgement: &Judgement, protocol: Protocol) {
+fn verdict(out: &mut Page, judgement: &Judgement, dialect: Dialect) {
     match &judgement.ruling {
         Ruling::Allow => {
             out.line("verdict", "allow");
@@ -254,9 +254,9 @@ fn verdict(out: &mut Page, judgement: &Judgement, protocol: Protocol) {
         }
         Ruling::Deny(refusal) => {
             out.line("verdict", &format!("deny: {}", refusal.name));
-            let code = match protocol {
-                Protocol::Postgres => String::from_utf8_lossy(&refusal.denial.sqlstate).into_owned(),
-                Protocol::MySql => {
+            let code = match dialect {
+                Dialect::Postgres => String::from_utf8_lossy(&refusal.denial.sqlstate).into_owned(),
+                Dialect::MySql(_) | Dialect::Unknown => {
                     let (number, sqlstate) = mysql::reply::denial_code(&refusal.denial);
                     format!("{number} ({})", String::from_utf8_lossy(&sqlstate))
                 }
