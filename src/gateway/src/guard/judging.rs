@@ -188,16 +188,11 @@ impl SessionGuard {
         if self.shard.shared.comparisons.take(self.facts.listener, &self.facts.user, wanted, limit, now_ns) {
             return judged;
         }
-        let refusal = Refusal {
-            rule: None,
-            name: "comparisons used up".into(),
-            denial: Denial {
-                sqlstate: *b"42501",
-                message: "statement refused because the comparisons with masked columns of this hour are used up"
-                    .into(),
-                hint: Some("The setting comparisons_per_hour of Wiregate bounds them for each user.".into()),
-            },
-        };
+        let refusal = own_refusal(
+            "comparisons used up",
+            "statement refused because the comparisons with masked columns of this hour are used up",
+            "The setting comparisons_per_hour of Wiregate bounds them for each user.",
+        );
         self.refused(statement, refusal)
     }
 
@@ -207,18 +202,11 @@ impl SessionGuard {
         if !self.facts.rules.has_row_limits() || !statement.shows_another() || self.source(statement).is_some() {
             return judged;
         }
-        let refusal = Refusal {
-            rule: None,
-            name: "uncertain rows".into(),
-            denial: Denial {
-                sqlstate: *b"42501",
-                message: "statement refused because it is not certain whose rows it shows, and a rule counts rows"
-                    .into(),
-                hint: Some(
-                    "declare or prepare, wait for the reply, then fetch or execute in the same transaction".into(),
-                ),
-            },
-        };
+        let refusal = own_refusal(
+            "uncertain rows",
+            "statement refused because it is not certain whose rows it shows, and a rule counts rows",
+            "declare or prepare, wait for the reply, then fetch or execute in the same transaction",
+        );
         self.refused(statement, refusal)
     }
 
@@ -309,4 +297,10 @@ impl SessionGuard {
         let statement = Rc::new(Statement::refused(text, denial, base));
         self.ruled(statement)
     }
+}
+
+/// A refusal that no rule asks for by itself.
+fn own_refusal(name: &str, message: &str, hint: &str) -> Refusal {
+    let denial = Denial { sqlstate: *b"42501", message: message.into(), hint: Some(hint.into()) };
+    Refusal { rule: None, name: name.into(), denial }
 }
