@@ -23,6 +23,18 @@ const LISTENER: &str =
 /// A policy as many have one.
 const TYPICAL: &str = "[[deny]]\nname = \"no destructive DDL\"\nstatements = [\"drop\", \"truncate\"]\n";
 
+/// Rules that name nothing which any of the statements touches: whatever is refused under them is refused wrongly.
+const ELSEWHERE: [(&str, &str); 2] = [
+    (
+        "a deny of writes to a table that none of them names",
+        "[[deny]]\nname = \"the ledger is closed\"\nstatements = [\"write\"]\ntables = [\"vault.ledger\"]\n",
+    ),
+    (
+        "a deny of a function that none of them calls",
+        "[[deny]]\nname = \"no payouts\"\nfunctions = [\"vault.pay_out\"]\n",
+    ),
+];
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [folder, report, mode] = arguments.as_slice() else {
@@ -128,6 +140,8 @@ struct Tally {
     /// Refused under [`TYPICAL`]: by its rule, and otherwise.
     denied: usize,
     refused: usize,
+    /// For each of [`ELSEWHERE`] how many statements are refused, by what: the rule's name, or the reason.
+    elsewhere: [BTreeMap<String, usize>; ELSEWHERE.len()],
     /// First words of what is not read.
     gaps: BTreeMap<String, usize>,
     examples: Vec<String>,
@@ -141,9 +155,11 @@ impl Tally {
             Snapshot::compile(Arc::new(config), 1).rules_for("l", "u")
         };
         let (free, typical) = (rules(""), rules(TYPICAL));
+        let elsewhere = ELSEWHERE.map(|(_, tables)| rules(tables));
         let mut tally = Self::default();
         for statement in statements {
             tally.count(statement, &free, &typical);
+            tally.count_elsewhere(statement, &elsewhere);
         }
         tally
     }
@@ -179,6 +195,18 @@ impl Tally {
         }
     }
 
+    fn count_elsewhere(&mut self, statement: &str, elsewhere: &[Arc<UserRules>]) {
+        for (rules, counts) in elsewhere.iter().zip(&mut self.elsewhere) {
+            if let Ruling::Deny(refusal) = judge(rules, statement.as_bytes(), &SqlContext::default(), None).ruling {
+                let by = refusal.name.to_string();
+                if std::env::var_os("SHOW").is_some() {
+                    eprintln!("ELSEWHERE {refusal:?} {statement}");
+                }
+                *counts.entry(by).or_default() += 1;
+            }
+        }
+    }
+
     fn read(&self) -> usize {
         self.tree + self.command
     }
@@ -209,6 +237,18 @@ impl Tally {
             ("refused under it though it is neither", self.refused),
         ] {
             let _ = writeln!(page, "| {what} | {count} | {} |", percent(count));
+        }
+        let _ = writeln!(
+            page,
+            "\nRefused under rules that name nothing which any of the statements touches, by what refuses:\n\n| policy | refused by | statements | share |\n|---|---|---|---|"
+        );
+        for ((what, _), counts) in ELSEWHERE.iter().zip(&self.elsewhere) {
+            if counts.is_empty() {
+                let _ = writeln!(page, "| {what} | nothing | 0 | {} |", percent(0));
+            }
+            for (by, count) in counts {
+                let _ = writeln!(page, "| {what} | `{by}` | {count} | {} |", percent(*count));
+            }
         }
         let _ = writeln!(page, "\nNot read, by first words:\n\n| kind | statements |\n|---|---|");
         let mut gaps: Vec<_> = self.gaps.iter().collect();

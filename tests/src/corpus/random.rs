@@ -1,8 +1,8 @@
 //! Queries from a grammar, over the schema of `tests/evasion/schema.sql`, for the search for leaks that nobody
 //! thought of.
 //!
-//! Everything comes from a seed: the same seed gives the same statements. Expressions are typed (text or
-//! number) and names are taken from the scope they stand in, so that the server accepts most of what is made.
+//! Everything comes from a seed: the same seed gives the same statements. Expressions are typed (text, number or
+//! JSON) and names are taken from the scope they stand in, so that the server accepts most of what is made.
 //! Statements that write are to be rolled back by whoever runs them.
 
 use std::fmt::Write;
@@ -71,8 +71,12 @@ pub struct Statement {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Type {
-    Text,
+    /// A column of `json`, which nothing compares: it is read by operators, or cast to `jsonb`.
+    JsonText,
+    /// `jsonb`
+    Json,
     Number,
+    Text,
 }
 
 /// What a FROM item shows: its alias and its columns.
@@ -108,16 +112,21 @@ const TABLES: &[(&str, &[(&str, Type)])] = &[
     ("people_mat", &[("id", Type::Number), ("kept", Type::Text), ("pay", Type::Number)]),
     ("names", &[("id", Type::Number), ("name", Type::Text), ("city", Type::Text)]),
     ("archive.people", &[("id", Type::Number), ("remark", Type::Text)]),
+    ("events", EVENTS),
+    ("public.events", EVENTS),
+    ("event_users", &[("id", Type::Number), ("person", Type::Json), ("kind", Type::Text)]),
     ("all_people()", PEOPLE),
     ("people_table()", &[("a", Type::Number), ("b", Type::Text)]),
 ];
 const PEOPLE: &[(&str, Type)] =
     &[("id", Type::Number), ("name", Type::Text), ("city", Type::Text), ("ssn", Type::Text), ("pay", Type::Number)];
+const EVENTS: &[(&str, Type)] =
+    &[("id", Type::Number), ("payload", Type::Json), ("raw", Type::JsonText), ("note", Type::Text)];
 const VISITS: &[(&str, Type)] = &[("id", Type::Number), ("token", Type::Text)];
 
-/// The scope of a change of `people AS p`.
-fn people() -> Vec<Item> {
-    let columns = PEOPLE.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect();
+/// The scope of a change of a table under the name `p`.
+fn changed(columns: &[(&str, Type)]) -> Vec<Item> {
+    let columns = columns.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect();
     vec![Item { alias: "p".into(), columns, row: true }]
 }
 
@@ -171,18 +180,18 @@ impl Maker {
     }
 
     fn write(&mut self) -> Statement {
-        let sql = match self.dice.below(5) {
+        let sql = match self.dice.below(7) {
             0 => {
                 let value = self.subquery(Type::Text, 1);
                 format!("INSERT INTO box VALUES (900, {value}, 1) RETURNING content")
             }
             1 => {
-                let items = people();
+                let items = changed(PEOPLE);
                 let shown = self.expression(Type::Text, &items, 2);
                 format!("UPDATE people AS p SET city = city RETURNING {shown}")
             }
             2 => {
-                let items = people();
+                let items = changed(PEOPLE);
                 let value = self.expression(Type::Text, &items, 2);
                 format!(
                     "UPDATE box AS b SET content = {value} FROM people p WHERE p.id = b.id RETURNING b.content, p.name"
@@ -194,8 +203,18 @@ impl Maker {
                     "WITH w AS ({query}) INSERT INTO box SELECT 900 + row_number() OVER (), (w.*)::text, 0 FROM w RETURNING content"
                 )
             }
+            4 => {
+                let items = changed(EVENTS);
+                let (value, shown) = (self.json(&items, 2), self.text(&items, 2));
+                format!("UPDATE events AS p SET payload = {value} RETURNING {shown}")
+            }
+            5 => {
+                let items = changed(EVENTS);
+                let (key, value) = (*self.dice.pick(&["x", "kind", "user"]), self.json(&items, 1));
+                format!("UPDATE events AS p SET payload['{key}'] = {value} RETURNING payload, p.payload ->> '{key}'")
+            }
             _ => {
-                let items = people();
+                let items = changed(PEOPLE);
                 let shown = self.expression(Type::Text, &items, 2);
                 format!("DELETE FROM people p WHERE id > 1 RETURNING {shown}")
             }
@@ -246,7 +265,9 @@ impl Maker {
 
     fn types(&mut self) -> Vec<Type> {
         let count = 1 + self.dice.below(3);
-        (0..count).map(|_| if self.dice.one_in(3) { Type::Number } else { Type::Text }).collect()
+        (0..count)
+            .map(|_| *self.dice.pick(&[Type::Number, Type::Number, Type::Text, Type::Text, Type::Text, Type::Json]))
+            .collect()
     }
 
     /// One SELECT that shows columns of these types; `outer` is what LATERAL and subqueries may refer to.
@@ -309,6 +330,7 @@ impl Maker {
                 let word = if lateral { "LATERAL " } else { "" };
                 (format!("{word}({body}) AS {alias} ({listed})"), Item { alias, columns, row: true })
             }
+            3 if self.dice.one_in(2) && !outer.is_empty() => self.parts_of_json(alias, outer, depth),
             3 if !outer.is_empty() => {
                 let value = self.expression(Type::Text, outer, depth.saturating_sub(1));
                 let column = self.name("k");
@@ -320,7 +342,8 @@ impl Maker {
                 (body, Item { alias, columns: vec![(column, Type::Text)], row: false })
             }
             _ => {
-                let (table, columns) = *self.dice.pick(TABLES);
+                let documents = self.dice.one_in(6).then_some(("events", EVENTS));
+                let (table, columns) = documents.unwrap_or_else(|| *self.dice.pick(TABLES));
                 if self.dice.one_in(4) && !table.contains('(') {
                     // Columns under other names, as many as are given.
                     let all = [("people", 2), ("names", 3), ("box", 3)];
@@ -339,6 +362,28 @@ impl Maker {
         }
     }
 
+    /// A function that makes rows of the parts of a JSON value.
+    fn parts_of_json(&mut self, alias: String, outer: &[Item], depth: usize) -> (String, Item) {
+        let value = self.json(outer, depth.saturating_sub(1));
+        let (key, part) = (self.name("k"), self.name("k"));
+        let object = format!("CASE WHEN jsonb_typeof({value}) = 'object' THEN {value} END");
+        let (call, columns) = match self.dice.below(6) {
+            0 => (format!("jsonb_each({object})"), vec![(key, Type::Text), (part, Type::Json)]),
+            1 => (format!("jsonb_each_text({object})"), vec![(key, Type::Text), (part, Type::Text)]),
+            2 => (format!("jsonb_path_query({value}, '$.user.code')"), vec![(part, Type::Json)]),
+            3 => (format!("jsonb_path_query({value}, '$.**')"), vec![(part, Type::Json)]),
+            4 => (format!("jsonb_array_elements(jsonb_build_array({value}))"), vec![(part, Type::Json)]),
+            _ => {
+                let columns = vec![("user".into(), Type::Json), ("kind".into(), Type::Text)];
+                let columns = columns.into_iter().map(|(name, kind): (String, _)| (format!("\"{name}\""), kind));
+                let text = format!("LATERAL jsonb_to_record({object}) AS {alias} (\"user\" jsonb, kind text)");
+                return (text, Item { alias, columns: columns.collect(), row: true });
+            }
+        };
+        let listed = columns.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+        (format!("LATERAL {call} AS {alias} ({listed})"), Item { alias, columns, row: false })
+    }
+
     fn column(&mut self, kind: Type, scope: &[Item]) -> Option<String> {
         let all: Vec<String> = scope
             .iter()
@@ -353,6 +398,90 @@ impl Maker {
         match kind {
             Type::Text => self.text(scope, depth),
             Type::Number => self.number(scope, depth),
+            Type::Json | Type::JsonText => self.json(scope, depth),
+        }
+    }
+
+    /// A column of JSON as `jsonb`.
+    fn json_column(&mut self, scope: &[Item]) -> String {
+        let cast = |column: String| format!("({column})::jsonb");
+        let old = self.dice.one_in(3).then(|| self.column(Type::JsonText, scope)).flatten().map(cast);
+        let column = old.or_else(|| self.column(Type::Json, scope));
+        column.unwrap_or_else(|| "'{\"user\": {\"code\": \"t\"}}'::jsonb".into())
+    }
+
+    /// A value of `jsonb`.
+    fn json(&mut self, scope: &[Item], depth: usize) -> String {
+        if depth == 0 || self.dice.one_in(4) {
+            return self.json_column(scope);
+        }
+        let deeper = depth - 1;
+        let key = *self.dice.pick(&["user", "user", "code", "kind", "tags", "0"]);
+        match self.dice.below(24) {
+            0 => format!("({} -> '{key}')", self.json(scope, deeper)),
+            1 => format!("({} #> '{{{key}}}')", self.json(scope, deeper)),
+            2 => format!("({} #> ARRAY['user', '{key}'])", self.json(scope, deeper)),
+            3 => format!("({})['{key}']", self.json(scope, deeper)),
+            4 => format!("({})['user']['{key}']", self.json(scope, deeper)),
+            5 => format!("({} -> 0)", self.json(scope, deeper)),
+            6 => format!("jsonb_extract_path({}, '{key}')", self.json(scope, deeper)),
+            7 => format!("({} || {})", self.json(scope, deeper), self.json(scope, deeper)),
+            8 => format!("({} - '{key}')", self.json_column(scope)),
+            9 => format!("({} #- '{{user,{key}}}')", self.json_column(scope)),
+            10 => format!("jsonb_set({}, '{{{key}}}', {})", self.json_column(scope), self.json(scope, deeper)),
+            11 => format!("jsonb_insert({}, '{{user,new}}', {})", self.json_column(scope), self.json(scope, deeper)),
+            12 => format!("jsonb_path_query_first({}, '$.user.{key}')", self.json(scope, deeper)),
+            13 => format!("jsonb_path_query_array({}, '$.**')", self.json(scope, deeper)),
+            14 => format!("to_jsonb({})", self.text(scope, deeper)),
+            15 => format!("to_jsonb({})", self.number(scope, deeper)),
+            16 => {
+                format!("jsonb_build_object('{key}', {}, 'n', {})", self.json(scope, deeper), self.text(scope, deeper))
+            }
+            17 => format!("jsonb_build_array({}, {})", self.json(scope, deeper), self.number(scope, deeper)),
+            18 => format!("coalesce({}, {})", self.json(scope, deeper), self.json(scope, deeper)),
+            19 => format!("CASE WHEN {} THEN {} END", self.condition(scope, deeper), self.json(scope, deeper)),
+            20 => self.subquery_in(Type::Json, scope, deeper),
+            21 => format!("jsonb_strip_nulls({})", self.json(scope, deeper)),
+            22 => format!("({}::text)::jsonb", self.json(scope, deeper)),
+            _ => {
+                let rows: Vec<&Item> = scope.iter().filter(|item| item.row).collect();
+                if rows.is_empty() {
+                    "'{}'::jsonb".into()
+                } else {
+                    format!("to_jsonb({})", self.dice.pick(&rows).alias)
+                }
+            }
+        }
+    }
+
+    /// A text out of a JSON value.
+    fn text_of_json(&mut self, scope: &[Item], depth: usize) -> String {
+        let key = *self.dice.pick(&["user", "code", "code", "name", "kind"]);
+        if self.dice.one_in(3)
+            && let Some(column) = self.column(Type::JsonText, scope)
+        {
+            return match self.dice.below(5) {
+                0 => format!("({column} ->> '{key}')"),
+                1 => format!("({column} -> 'user' ->> '{key}')"),
+                2 => format!("({column} #>> '{{user,{key}}}')"),
+                3 => format!("json_extract_path_text({column}, 'user', '{key}')"),
+                _ => format!("({column})::text"),
+            };
+        }
+        let value = self.json(scope, depth);
+        match self.dice.below(9) {
+            0 => format!("({value} ->> '{key}')"),
+            1 => format!("({value} -> 'user' ->> '{key}')"),
+            2 => format!("({value} #>> '{{user,{key}}}')"),
+            3 => format!("(({value})['{key}'])::text"),
+            4 => format!("({value})::text"),
+            5 => format!("jsonb_pretty({value})"),
+            6 => format!("jsonb_extract_path_text({value}, 'user', '{key}')"),
+            7 => format!("(jsonb_path_query_first({value}, '$.user.{key}') #>> '{{}}')"),
+            _ => {
+                let object = format!("CASE WHEN jsonb_typeof({value}) = 'object' THEN {value} END");
+                format!("(SELECT string_agg(f.key || f.value, ',') FROM jsonb_each_text({object}) AS f)")
+            }
         }
     }
 
@@ -361,7 +490,8 @@ impl Maker {
             return self.column(Type::Text, scope).unwrap_or_else(|| "'t'::text".into());
         }
         let deeper = depth - 1;
-        match self.dice.below(24) {
+        match self.dice.below(30) {
+            24..=29 => self.text_of_json(scope, deeper),
             0 => format!("lower({})", self.text(scope, deeper)),
             1 => format!("reverse({})", self.text(scope, deeper)),
             2 => format!("({} || {})", self.text(scope, deeper), self.text(scope, deeper)),
@@ -432,6 +562,9 @@ impl Maker {
 
     fn aggregate(&mut self, kind: Type, scope: &[Item]) -> String {
         match (kind, self.dice.below(5)) {
+            (Type::Json | Type::JsonText, 0) => format!("jsonb_object_agg('k', {})", self.json_column(scope)),
+            (Type::Json | Type::JsonText, 1) => format!("jsonb_agg({} -> 'user')", self.json_column(scope)),
+            (Type::Json | Type::JsonText, _) => format!("jsonb_agg({})", self.json_column(scope)),
             (Type::Text, 0) => format!("string_agg({}, ',')", self.plain(Type::Text, scope)),
             (Type::Text, 1) => format!("max({})", self.plain(Type::Text, scope)),
             (Type::Text, 2) => format!("array_agg({})::text", self.plain(Type::Text, scope)),
@@ -450,7 +583,9 @@ impl Maker {
     }
 
     fn condition(&mut self, scope: &[Item], depth: usize) -> String {
-        match self.dice.below(6) {
+        match self.dice.below(8) {
+            5 => format!("{} ? 'user'", self.json(scope, depth)),
+            6 => format!("{} @> '{{\"n\": 7}}'", self.json(scope, depth)),
             0 => format!("{} IS NOT NULL", self.text(scope, depth)),
             1 => format!("{} > 0", self.number(scope, depth)),
             2 => format!("{} <> 'q'", self.text(scope, depth)),
@@ -486,6 +621,14 @@ mod tests {
         };
         assert_eq!(texts(1), texts(1));
         assert_ne!(texts(1), texts(2));
+    }
+
+    #[test]
+    fn parts_of_documents_come_up_often() {
+        let mut maker = Maker::new(5, 18);
+        let named = |sql: &str| sql.contains("payload") || sql.contains(".raw") || sql.contains(".person");
+        let hits = (0..200).filter(|_| named(&maker.statement().sql)).count();
+        assert!(hits > 50, "{hits} of 200");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! Names go over folded and unescaped, so names in a tree compare as PostgreSQL compares them. Rows of a
 //! VALUES list that hold nothing but literals go over once: they say nothing to a policy, and a bulk
 //! insert would otherwise cost a tree of ten times its text. `TABLE t` goes over as the `SELECT * FROM t`
-//! that it is, and ONLY before a table is left out: the parser takes it for the table's name.
+//! that it is, and ONLY before a table is left out: the parser takes it for the table's name. What PostgreSQL
+//! writes between the arguments of SQL/XML goes over as [`xml`] says.
 
 use sqlparser::ast::DollarQuotedString;
 use sqlparser::dialect::MySqlDialect;
@@ -14,6 +15,7 @@ use sqlparser::tokenizer::{Location, Span, Token as ParserToken, TokenWithSpan, 
 use super::Dialect;
 use super::dialect::Postgres;
 use super::lexer::{Kind, Lexed, Token};
+use super::xml::{self, Edit};
 use super::{keyword, silent};
 
 /// Most tokens of one statement that the parser is given; a longer one counts as not parsed.
@@ -132,14 +134,53 @@ impl Converted {
     }
 }
 
+impl Converted {
+    /// Adds what stands for a token of SQL/XML.
+    fn edited(&mut self, lexed: &Lexed<'_>, index: usize, edit: Edit) -> Option<()> {
+        match edit {
+            Edit::CastBegins => {
+                self.push(ParserToken::LParen)?;
+                self.push(word("cast"))?;
+                self.push(ParserToken::LParen)
+            }
+            Edit::CastEnds => {
+                self.push(ParserToken::RParen)?;
+                self.push(ParserToken::RParen)
+            }
+            Edit::Comma => self.push(ParserToken::Comma),
+            Edit::Named => {
+                self.push(word("as"))?;
+                let no_name = Word { keyword: Keyword::NoKeyword, value: String::new(), quote_style: Some('"') };
+                self.push(ParserToken::Word(no_name))?;
+                self.push(parser_token(lexed, index)??)
+            }
+            Edit::Nothing => Some(()),
+            Edit::Text => self.push(ParserToken::SingleQuotedString(lexed.name(index)?.into_owned())),
+        }
+    }
+}
+
 fn convert(lexed: &Lexed<'_>, range: core::ops::Range<usize>) -> Option<Vec<TokenWithSpan>> {
     let tokens = Vec::with_capacity(range.len().min(TOKENS) + 1);
     let mut converted = Converted { tokens, chains: Chains::new() };
     let mut index = range.start;
     let mut in_values = false;
     let mut closing = None;
+    let mut edits: Option<core::iter::Peekable<std::vec::IntoIter<(usize, Edit)>>> = None;
     while index < range.end {
         let token = lexed.tokens().get(index)?;
+        if edits.is_none() && xml::may_begin(lexed, token) && lexed.options().dialect == Dialect::Postgres {
+            edits = Some(xml::edits(lexed, index, range.end).into_iter().peekable());
+        }
+        if let Some(edits) = &mut edits {
+            // What was left out or skipped meanwhile needs no edit.
+            while edits.next_if(|(at, _)| *at < index).is_some() {}
+            if let Some((_, edit)) = edits.next_if(|(at, _)| *at == index) {
+                converted.edited(lexed, index, edit)?;
+                index += 1;
+                continue;
+            }
+        }
         if lexed.is_word(token, "values") {
             in_values = true;
         } else if in_values
@@ -168,6 +209,13 @@ fn convert(lexed: &Lexed<'_>, range: core::ops::Range<usize>) -> Option<Vec<Toke
             continue;
         }
         if closing.take_if(|at| *at == index).is_some() {
+            index += 1;
+            continue;
+        }
+        if is_document(lexed, index) {
+            for token in [word("distinct"), word("from"), ParserToken::SingleQuotedString(String::new())] {
+                converted.push(token)?;
+            }
             index += 1;
             continue;
         }
@@ -226,6 +274,15 @@ fn is_spelled_out(lexed: &Lexed<'_>, index: usize) -> bool {
         && ["=", "<>", "<", "<=", ">", ">="].iter().any(|sign| is_sign(lexed, index + 4, sign))
         && is_sign(lexed, index + 5, ")")
         && word_in(lexed, index + 6, &["any", "all", "some"])
+}
+
+/// The last word of `x IS DOCUMENT` and `x IS NOT DOCUMENT`: they compare, which is all that is to be known.
+fn is_document(lexed: &Lexed<'_>, index: usize) -> bool {
+    if !word_in(lexed, index, &["document"]) {
+        return false;
+    }
+    let before = |count: usize, word: &str| index.checked_sub(count).is_some_and(|at| word_in(lexed, at, &[word]));
+    before(1, "is") || before(1, "not") && before(2, "is")
 }
 
 /// `TABLE t` where a query may stand.

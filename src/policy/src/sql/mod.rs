@@ -12,6 +12,7 @@ mod keyword;
 pub mod lexer;
 pub mod mysql;
 mod silent;
+mod xml;
 
 /// Whose SQL a text is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

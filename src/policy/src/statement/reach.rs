@@ -146,6 +146,7 @@ pub(super) fn is_grammar(name: &str) -> bool {
         "xmlelement",
         "xmlexists",
         "xmlforest",
+        "xmlnamespaces",
         "xmlparse",
         "xmlpi",
         "xmlroot",

@@ -162,6 +162,40 @@ fn expressions_tell_of_their_operands() {
 }
 
 #[test]
+fn forms_of_sql_xml_tell_of_what_stands_in_them_and_not_of_their_names() {
+    check(
+        &[
+            (
+                "SELECT xmlelement(name card, id), xmlelement(name a, xmlattributes(card AS name), id) FROM customers",
+                "c.id c.id+c.card",
+            ),
+            (
+                "SELECT xmlforest(name AS card), xmlconcat(xmlpi(name card), xmlpi(name a, card), name) FROM customers",
+                "c.name c.name+c.card",
+            ),
+            (
+                "SELECT xmlroot(card, version name, standalone yes) IS DOCUMENT, name IS NOT DOCUMENT FROM customers",
+                "c.name+c.card c.name",
+            ),
+            (
+                "SELECT xmlserialize(content id AS text), xmlserialize(document card AS varchar(9) indent) FROM customers",
+                "c.id c.card",
+            ),
+            (
+                "SELECT xmlexists('//a' PASSING BY REF card), xmlparse(content name strip whitespace) FROM customers",
+                "c.card c.name",
+            ),
+            (
+                "SELECT x.card, x.n, c.name FROM customers c, xmltable(xmlnamespaces(default 'x'), '/a' PASSING c.card \
+                 COLUMNS n FOR ORDINALITY, card text PATH '.') x",
+                "c.card c.card =c.name",
+            ),
+        ],
+        columns,
+    );
+}
+
+#[test]
 fn whole_rows_tell_of_all_their_columns() {
     check(
         &[
