@@ -89,6 +89,7 @@ fn check(loader: &dyn Loader, server: &Server, gateway: &Gateway, case: Case) {
         let record = gateway.record("the refusal", |record| record["local_file"] == path.as_str());
         assert!(record["sqlstate"] == "42000" && record["user"] == user, "{record}");
         assert_eq!(record["local_file_bytes"], 0, "{record}");
+        assert!(record["verdict"] == "deny" && record["rule"] == "local file", "{record}");
     }
 
     let (path, said) = run("dora", &allowed);
@@ -101,6 +102,7 @@ fn check(loader: &dyn Loader, server: &Server, gateway: &Gateway, case: Case) {
     let record = gateway.record("the load", |record| record["local_file"] == path.as_str());
     assert_eq!(record["local_file_bytes"].as_u64(), u64::try_from(text.len()).ok(), "{record}");
     assert!(record["verdict"] == "allow" && record["user"] == "dora" && record["sqlstate"].is_null(), "{record}");
+    assert_eq!(record["relations"], serde_json::json!(["box"]), "{record}");
 
     for name in [&allowed, &other] {
         let _ = std::fs::remove_file(server.shared_dir().join(name));

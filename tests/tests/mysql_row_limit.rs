@@ -71,6 +71,8 @@ fn results_end(name: &str, capabilities: Capabilities) {
                 && record["parameters"].is_array()
         });
         assert_eq!(bulk["parameters"], json!(["1", "one", "2", null, "3", "three"]), "{bulk}");
+        let types = json!(["bigint", "varchar", "bigint", null, "bigint", "varchar"]);
+        assert_eq!(bulk["parameter_types"], types, "{bulk}");
         let last = gateway.record("what was prepared last", |record| {
             record["statement"] == "SELECT ?, ?" && record["parameters"].is_array()
         });

@@ -2,7 +2,9 @@
 //! server says, for a user under no rule.
 
 use integration::gateway::Setup;
+use integration::masked;
 use integration::mysql_raw::message::{self, Parameter};
+use integration::mysql_raw::reply::Form;
 use integration::mysql_raw::{Client, MARIADB, USUAL};
 use integration::or_skip;
 use integration::servers::{Endpoint, Server};
@@ -96,4 +98,52 @@ fn mariadb_says_the_same() {
 #[test]
 fn mysql_says_the_same_over_tls() {
     assert_same("mysql97", |server| Setup::before(server).gateway_auth().tls_required(), true);
+}
+
+/// A SET decides how the statement behind it is read, and both are sent at once.
+fn assert_followed(name: &str) {
+    let server = or_skip!(Server::find(name));
+    let database = server.private_database("followed");
+    let gateway = Setup::before(&server).gateway_auth().policy(masked::POLICY).start();
+    let mut client = Client::login(&gateway.endpoint("ana", false).in_database(&database.name));
+    // As a text without ANSI_QUOTES, a DROP with it: the name ends at the backslash.
+    let hidden = "SELECT 1 AS \"\\\"; DROP TABLE old_carts; -- \"";
+    for settings in [
+        "SET sql_mode = @OLD_SQL_MODE",
+        "SET session_track_system_variables = '', sql_mode = @OLD_SQL_MODE",
+        "SET session_track_system_variables = NULL; ",
+        "SET autocommit=1, session_track_schema=1, session_track_system_variables='auto_increment_increment'",
+        "SET sql_mode = @OLD_SQL_MODE, session_track_system_variables = 'none of these,, *', sql_mode = @OLD_SQL_MODE",
+    ] {
+        assert_eq!(client.query("SET sql_mode = '', @OLD_SQL_MODE = 'ANSI_QUOTES'").code(), 0);
+        for sql in [settings, "SET sql_mode = @OLD_SQL_MODE", hidden, "SELECT ssn FROM customers WHERE id = 1"] {
+            client.command(&message::query(sql.as_bytes()));
+        }
+        let results = Form::Results(false);
+        let [_, _, refused, masked] = [(); 4].map(|()| client.reply(results));
+        assert_eq!(refused.code(), 1227, "{settings}: {refused}");
+        assert!(masked.cells()[0][0].starts_with('*'), "{settings}: {masked}");
+        // With a schema in use that nobody told of, names would mean other tables.
+        assert_eq!(client.query("SET session_track_schema = 0").code(), 0);
+        assert_eq!(client.query("USE information_schema").code(), 0);
+        assert_eq!(client.query(&format!("USE {}", database.name)).code(), 0);
+        assert_eq!(client.query("DROP TABLE old_carts").code(), 1227);
+    }
+    // A text of several would go on before anybody could ask.
+    assert_eq!(client.query("SET session_track_system_variables = ''; SELECT 1").code(), 1227);
+    // What the client asked for is told.
+    assert_eq!(client.query("SET session_track_system_variables = 'auto_increment_increment'").code(), 0);
+    let told = client.query("SET auto_increment_increment = 2");
+    assert!(told.to_string().contains("auto_increment_increment"), "{told}");
+    assert_eq!(client.query("SELECT COUNT(*) FROM old_carts").cells()[0][0], "20");
+}
+
+#[test]
+fn what_a_set_changes_on_mariadb_is_known_before_the_next_statement_is_read() {
+    assert_followed("mariadb");
+}
+
+#[test]
+fn what_a_set_changes_on_mysql_is_known_before_the_next_statement_is_read() {
+    assert_followed("mysql97");
 }

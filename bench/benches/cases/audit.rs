@@ -48,6 +48,7 @@ fn statement<'a>(
         part: 0,
         parameters,
         parameters_total: parameters.len(),
+        parameter_types: &[],
         masks,
         oversized_cells: 0,
         local_file: None,

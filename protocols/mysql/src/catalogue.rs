@@ -62,6 +62,15 @@ impl<G: Guard> Session<G> {
         if queries.is_empty() { Ok(()) } else { self.start_queries(queries, true, guard, out) }
     }
 
+    /// Has the server tell what a statement that unsettled the session has left, once that is answered.
+    pub(crate) fn ask_settings(&mut self, guard: &mut G, out: &mut Output) -> Result<(), Fault> {
+        if !matches!(self.gate, Gate::Resetting) || !self.is_drained() || self.said_goodbye {
+            return Ok(());
+        }
+        guard.settings_in_doubt();
+        self.start_settings(guard, out)
+    }
+
     fn start_queries(
         &mut self,
         queries: Vec<String>,

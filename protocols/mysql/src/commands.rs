@@ -247,6 +247,9 @@ impl<G: Guard> Session<G> {
             Decision::Wait => Ok(Step::Blocked),
             Decision::Deny(denial) => Ok(denied(denial)),
             Decision::Allow(statement) => {
+                if let Some(waits) = self.unsettled(&statement, part, guard) {
+                    return Ok(waits);
+                }
                 let own_text = guard.wants_columns(&statement) && sql.len() == total && scrub::runs_no_other(sql);
                 self.run(part, (statement, own_text), attributes, Reply::Results { binary: false }, None, guard, out)
             }
@@ -289,6 +292,9 @@ impl<G: Guard> Session<G> {
             Decision::Wait => Ok(Step::Blocked),
             Decision::Deny(denial) => Ok(denied(denial)),
             Decision::Allow(statement) => {
+                if let Some(waits) = self.unsettled(&statement, part, guard) {
+                    return Ok(waits);
+                }
                 let bulk = part.payload.first() == Some(&command::STMT_BULK_EXECUTE);
                 // What follows the flags: their second byte, or the count of iterations.
                 let skipped = cursor.bytes(if bulk { 1 } else { 4 }, "flags or iterations").is_ok();
@@ -368,17 +374,43 @@ impl<G: Guard> Session<G> {
         self.quiet(part, Reply::Ok, Effect::ResetConnection, out)
     }
 
+    /// What becomes of a statement behind which the settings are asked for: it runs alone, so that nothing behind it is
+    /// read under settings that it may have changed. `None`: it may run now.
+    fn unsettled(&mut self, statement: &G::Statement, part: &Part<'_>, guard: &G) -> Option<Step> {
+        if !guard.unsettles(statement) {
+            return None;
+        }
+        if !self.is_drained() {
+            self.gate = Gate::Drain;
+            return Some(Step::Blocked);
+        }
+        if !part.is_whole() {
+            let message = "a statement that changes how later ones are read is refused at this length".into();
+            return Some(denied(Denial { sqlstate: *b"42501", message, hint: None }));
+        }
+        self.gate = Gate::Resetting;
+        None
+    }
+
     /// The binary log and its kin.
     fn replicate(&mut self, command: u8, part: &Part<'_>, guard: &mut G, out: &mut Output) -> Result<Step, Fault> {
-        let reply = match command {
-            command::REGISTER_SLAVE => Reply::Ok,
-            command::BINLOG_DUMP | command::BINLOG_DUMP_GTID => Reply::Stream,
-            _ => return Ok(denied(no_replication())),
+        // Tables and clones are sent in forms that nobody follows.
+        let (name, reply) = match command {
+            command::REGISTER_SLAVE => ("COM_REGISTER_SLAVE", Some(Reply::Ok)),
+            command::BINLOG_DUMP => ("COM_BINLOG_DUMP", Some(Reply::Stream)),
+            command::BINLOG_DUMP_GTID => ("COM_BINLOG_DUMP_GTID", Some(Reply::Stream)),
+            command::SUBSCRIBE_GROUP_REPLICATION => ("COM_SUBSCRIBE_GROUP_REPLICATION_STREAM", None),
+            command::TABLE_DUMP => ("COM_TABLE_DUMP", None),
+            _ => ("COM_CLONE", None),
         };
-        if !self.options.replication || !guard.may_replicate() {
-            return Ok(denied(no_replication()));
+        match reply.filter(|_| self.options.replication && guard.may_replicate()) {
+            Some(reply) => self.command(part, b"SHOW BINLOG EVENTS", reply, guard, out),
+            None => {
+                let denial = no_replication();
+                guard.command_refused(name, &denial);
+                Ok(denied(denial))
+            }
         }
-        self.command(part, b"SHOW BINLOG EVENTS", reply, guard, out)
     }
 }
 

@@ -60,7 +60,8 @@ impl<G: Guard> Session<G> {
 
     /// What an error does to the command at the front.
     fn fail(&mut self, outcome: &Outcome<'_>, guard: &mut G) {
-        if matches!(self.gate, Gate::Resetting) {
+        // A SET that failed may have set some of what it names: that is asked for.
+        if matches!(self.gate, Gate::Resetting) && !matches!(self.pipeline.front(), Some(Entry::Run(_))) {
             self.gate = Gate::Open;
         }
         match self.pipeline.front() {

@@ -56,7 +56,7 @@ impl<G: Guard> Session<G> {
             let silenced = run.silenced;
             if !silenced {
                 // The record names what was asked for: a server that asks for files is worth knowing.
-                guard.local_file_sent(&mut run.execution, name, 0);
+                guard.local_file_refused(&mut run.execution, name, &denial);
                 let mut seq = message.seq.wrapping_add(self.server.shift);
                 out.to_client.write_owned(|owned| Answer::Denial(Box::new(denial)).write(owned, &mut seq));
                 let outcome = Outcome { sqlstate: Some(sqlstate), error_code: Some(code), ..Outcome::default() };

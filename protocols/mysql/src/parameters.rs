@@ -182,7 +182,7 @@ fn read_values(body: &[u8], count: usize, binding: &Binding<'_>, bound: &mut Bou
         let long = u16::try_from(index).ok().and_then(|index| binding.long.get(&index));
         bound.parameters.push(match long {
             _ if is_null(nulls, index) => Parameter::Null,
-            Some(long) => long.clone(),
+            Some(long) => typed(long.clone(), *kind),
             None => value(&mut cursor, *kind)?,
         });
     }
@@ -217,19 +217,28 @@ fn value(cursor: &mut Cursor<'_>, kind: u16) -> Result<Parameter, Malformed> {
     let (prefix, length) = value::field(form, cursor.rest()).ok_or(malformed)?;
     cursor.bytes(prefix, malformed.what)?;
     let bytes = cursor.bytes(length, malformed.what)?;
-    match form {
-        Form::Bytes => Ok(kept(bytes, bytes.len())),
+    let parameter = match form {
+        Form::Bytes => kept(bytes, bytes.len()),
         _ => {
             let text = value::text(form, bytes).ok_or(malformed)?;
-            Ok(kept(text.as_bytes(), text.len()))
+            kept(text.as_bytes(), text.len())
         }
+    };
+    Ok(typed(parameter, kind))
+}
+
+/// A value with the name of the type that it was bound with.
+fn typed(mut parameter: Parameter, kind: u16) -> Parameter {
+    if let (Parameter::Value { type_name, .. }, Ok(code)) = (&mut parameter, u8::try_from(kind & !UNSIGNED)) {
+        *type_name = value::type_name(code, kind & UNSIGNED != 0);
     }
+    parameter
 }
 
 /// A value as the audit keeps it: the beginning of `bytes`.
 pub(crate) fn kept(bytes: &[u8], total_bytes: usize) -> Parameter {
     let bytes = bytes.get(..limits::AUDIT_PARAMETER_BYTES).unwrap_or(bytes);
-    Parameter::Value { bytes: bytes.into(), total_bytes, encoding: Encoding::Text }
+    Parameter::Value { bytes: bytes.into(), total_bytes, encoding: Encoding::Text, type_name: "" }
 }
 
 /// Bytes that parameters hold until they are reported.

@@ -224,6 +224,7 @@ impl<G: Guard> Session<G> {
                 ServerBody::Inside { .. } => self.server_inside(chunk, at, guard, out)?,
             };
             self.answer_refused(out);
+            self.ask_settings(guard, out)?;
         }
         self.server.discarded.clear();
         self.scratch.trim();

@@ -19,6 +19,7 @@
 //!     ├────CatalogueNeeded────► Loading ──last reply──► Tried ─┼─► the message is taken up again ─► Open
 //!     ├────COM_CHANGE_USER────► Drain ──all answered───────────┘
 //!     └────COM_RESET_CONNECTION ► Drain ► Resetting ──OK──► Loading (the settings) ──► Open
+//!          (a SET that unsettles)
 //! ```
 //!
 //! A refused command is not sent: in MySQL an error fails no transaction and skips no command, so our answer
@@ -75,7 +76,7 @@ pub(crate) enum Gate<S> {
     Decided(S, Result<(), Denial>),
     /// The next message waits until all before it are answered.
     Drain,
-    /// The server resets the session: what comes next is read under other settings.
+    /// The server resets the session, or runs what may change its settings: what comes next is read under those.
     Resetting,
     /// The catalogue is being read for the next message.
     Loading(CatalogueLoad),

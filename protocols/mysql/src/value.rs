@@ -123,6 +123,44 @@ fn long_text_field(first: u8, rest: &[u8]) -> Option<Option<(usize, usize)>> {
     }
 }
 
+/// The name of a type, as SQL has it where it has one; empty for a code that is not known.
+pub(crate) fn type_name(code: u8, unsigned: bool) -> &'static str {
+    match (code, unsigned) {
+        (column::DECIMAL | column::NEWDECIMAL, _) => "decimal",
+        (column::TINY, false) => "tinyint",
+        (column::TINY, true) => "tinyint unsigned",
+        (column::SHORT, false) => "smallint",
+        (column::SHORT, true) => "smallint unsigned",
+        (column::LONG, false) => "int",
+        (column::LONG, true) => "int unsigned",
+        (column::INT24, false) => "mediumint",
+        (column::INT24, true) => "mediumint unsigned",
+        (column::LONGLONG, false) => "bigint",
+        (column::LONGLONG, true) => "bigint unsigned",
+        (column::FLOAT, _) => "float",
+        (column::DOUBLE, _) => "double",
+        (column::NULL, _) => "null",
+        (column::TIMESTAMP, _) => "timestamp",
+        (column::DATE, _) => "date",
+        (column::TIME, _) => "time",
+        (column::DATETIME, _) => "datetime",
+        (column::YEAR, _) => "year",
+        (column::VARCHAR | column::VAR_STRING, _) => "varchar",
+        (column::STRING, _) => "char",
+        (column::BIT, _) => "bit",
+        (column::VECTOR, _) => "vector",
+        (column::JSON, _) => "json",
+        (column::ENUM, _) => "enum",
+        (column::SET, _) => "set",
+        (column::TINY_BLOB, _) => "tinyblob",
+        (column::MEDIUM_BLOB, _) => "mediumblob",
+        (column::LONG_BLOB, _) => "longblob",
+        (column::BLOB, _) => "blob",
+        (column::GEOMETRY, _) => "geometry",
+        _ => "",
+    }
+}
+
 /// The text of a value, its length prefix excluded. `None`: the bytes are none of that form.
 pub(crate) fn text(form: Form, value: &[u8]) -> Option<String> {
     let mut out = String::new();

@@ -197,7 +197,7 @@ impl BindReader {
             each => each.get(index).copied().unwrap_or(Encoding::Text),
         };
         let bytes = value.get(..limits::AUDIT_PARAMETER_BYTES).unwrap_or(value).into();
-        self.parameters.push(Parameter::Value { bytes, total_bytes, encoding });
+        self.parameters.push(Parameter::Value { bytes, total_bytes, encoding, type_name: "" });
     }
 }
 
@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(parameters.len(), 3);
         assert_eq!(
             parameters[0],
-            Parameter::Value { bytes: (*b"hello").into(), total_bytes: 5, encoding: Encoding::Text }
+            Parameter::Value { bytes: (*b"hello").into(), total_bytes: 5, encoding: Encoding::Text, type_name: "" }
         );
         assert_eq!(parameters[1], Parameter::Null);
         assert_eq!(formats.of(0), Some(Encoding::PgBinary));
@@ -241,7 +241,7 @@ mod tests {
             reader.feed(piece).unwrap();
         }
         let (parameters, _) = reader.finish().unwrap();
-        let Parameter::Value { bytes, total_bytes, encoding } = &parameters[0] else { panic!("null") };
+        let Parameter::Value { bytes, total_bytes, encoding, .. } = &parameters[0] else { panic!("null") };
         assert_eq!((bytes.len(), *total_bytes, *encoding), (256, 1000, Encoding::PgBinary));
     }
 

@@ -88,6 +88,8 @@ pub enum Parameter {
         total_bytes: usize,
         /// How `bytes` is to be read.
         encoding: Encoding,
+        /// What the protocol calls the type that it was bound with; empty where its message does not say.
+        type_name: &'static str,
     },
 }
 
@@ -323,10 +325,20 @@ pub trait Guard {
         Err(Denial { sqlstate: *b"42000", message: "local files are not allowed".into(), hint: None })
     }
 
-    /// The client has sent a file that [`Guard::local_file`] allowed: its name and its size in bytes; 0 bytes
-    /// where it was refused and the server was given nothing of it.
+    /// The client has sent a file that [`Guard::local_file`] allowed: its name and its size in bytes.
     fn local_file_sent(&mut self, execution: &mut Self::Execution, file: &[u8], bytes: u64) {
         let (_, _, _) = (execution, file, bytes);
+    }
+
+    /// [`Guard::local_file`] refused a file with `denial`, which the client is told: the server gets nothing of it.
+    fn local_file_refused(&mut self, execution: &mut Self::Execution, file: &[u8], denial: &Denial) {
+        let (_, _, _) = (execution, file, denial);
+    }
+
+    /// A command without a text was refused by what the listener or the user may do at all. `name` is what the
+    /// protocol calls it, such as `COM_BINLOG_DUMP`.
+    fn command_refused(&mut self, name: &'static str, denial: &Denial) {
+        let (_, _) = (name, denial);
     }
 
     /// The client asks to become another user on the same connection (MySQL's COM_CHANGE_USER). Whether it is
@@ -359,6 +371,17 @@ pub trait Guard {
     /// The server has put every setting of the session back to what it was after login. What
     /// [`Guard::settings_queries`] names is asked next, ahead of any other message of the client.
     fn session_reset(&mut self) {}
+
+    /// Whether how later texts are read has to be asked for once this statement ran: what the client sends behind it
+    /// waits until it is answered and [`Guard::settings_queries`] are.
+    fn unsettles(&self, statement: &Self::Statement) -> bool {
+        let _ = statement;
+        false
+    }
+
+    /// A statement that [`Guard::unsettles`] has ended, well or not: what it left is asked next, ahead of any other
+    /// message of the client.
+    fn settings_in_doubt(&mut self) {}
 
     /// The texts that read the settings of a session whose server does not report all of them, and have it
     /// report their changes; one result each.

@@ -118,6 +118,13 @@ fn statement(record: &Statement<'_>, out: &mut Vec<u8>) {
         if record.parameters_total > record.parameters.len() {
             size(out, "parameters_total", record.parameters_total);
         }
+        if !record.parameter_types.is_empty() {
+            json::key(out, "parameter_types");
+            json::array(out, record.parameter_types, |out, name| match name.is_empty() {
+                true => out.extend_from_slice(b"null"),
+                false => json::string(out, name),
+            });
+        }
     }
     if !record.masks.is_empty() {
         json::key(out, "masks");

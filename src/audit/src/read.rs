@@ -57,6 +57,8 @@ pub struct OwnedRecord {
     pub parameters: Vec<OwnedParameter>,
     /// How many there were, where not all were kept.
     pub parameters_total: Option<u64>,
+    /// Names of the types that they were bound with.
+    pub parameter_types: Vec<Option<String>>,
     /// Masks that changed cells.
     pub masks: Vec<OwnedMaskCount>,
     /// Cells redacted whole because of their size.
@@ -279,6 +281,7 @@ mod tests {
                 Parameter::Binary(Text::cut(&[1, 2], 2, 1)),
             ],
             parameters_total: 5,
+            parameter_types: &["", "varchar"],
             masks: &[MaskCount { rule: "cards", cells: 3 }],
             oversized_cells: 4,
             local_file: Some(LocalFile { name: b"new.csv", bytes: 8 }),
@@ -329,6 +332,7 @@ mod tests {
                 other(false, Some("01"), Some(2)),
             ],
             parameters_total: Some(5),
+            parameter_types: vec![None, Some("varchar".into())],
             masks: vec![OwnedMaskCount { rule: "cards".into(), cells: 3 }],
             oversized_cells: 4,
             local_file: Some("new.csv".into()),

@@ -15,6 +15,7 @@
 //! | `statement_escaped` | `statement` | `true` where bytes that are not UTF-8 are shown as `\xNN` |
 //! | `kinds`, `relations` | `statement` | what the parser found |
 //! | `parameters` | `statement` | see [`Parameter`]; `parameters_total` where more were bound than kept |
+//! | `parameter_types` | `statement` | names of the types that they were bound with, where their messages say so (MySQL); `null` for one that is not said |
 //! | `verdict`, `rule` | `statement` | `allow`, `deny` or `hold`, and the rule that said so |
 //! | `masks` | `statement` | `[{"rule": …, "cells": …}]`: masks applied and the cells that each changed |
 //! | `oversized_cells` | `statement` | cells redacted whole because they were over a limit |
@@ -177,6 +178,9 @@ pub struct Statement<'a> {
     pub parameters: &'a [Parameter<'a>],
     /// Bind parameters that there were.
     pub parameters_total: usize,
+    /// Names of the types that those kept were bound with, empty for one that is not known; none where no message
+    /// says any.
+    pub parameter_types: &'a [&'a str],
     /// Masks that changed cells.
     pub masks: &'a [MaskCount<'a>],
     /// Cells that were redacted whole because they were over a limit.

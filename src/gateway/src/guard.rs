@@ -379,17 +379,28 @@ impl Guard for SessionGuard {
     }
 
     fn session_reset(&mut self) {
-        if let Some(context) = mysql_settings::forgotten(&self.context, &self.server_version) {
-            self.context = context;
-            self.cache_context = None;
+        self.settings_in_doubt();
+        if self.context.dialect != Dialect::Postgres {
             // The server has forgotten what they name.
             self.names = Names::default();
         }
     }
 
+    fn unsettles(&self, statement: &Self::Statement) -> bool {
+        statement.unsettles()
+    }
+
+    fn settings_in_doubt(&mut self) {
+        if let Some(context) = mysql_settings::forgotten(&self.context, &self.server_version) {
+            self.context = context;
+            self.cache_context = None;
+        }
+    }
+
     fn settings_queries(&mut self) -> Vec<String> {
         use crate::setup::mysql::settings::{READ, TRACK};
-        [READ, TRACK].into_iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect()
+        // What the server would not tell of is not read either, and stays unknown.
+        [TRACK, READ].into_iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect()
     }
 
     fn settings_row(&mut self, _result: usize, cells: &[Option<&[u8]>]) {
@@ -404,6 +415,16 @@ impl Guard for SessionGuard {
 
     fn local_file_sent(&mut self, execution: &mut Execution, file: &[u8], bytes: u64) {
         execution.file = Some((file.into(), bytes));
+    }
+
+    fn local_file_refused(&mut self, execution: &mut Execution, file: &[u8], denial: &Denial) {
+        execution.refuse(self.without_file(execution.statement(), denial));
+        execution.file = Some((file.into(), 0));
+    }
+
+    fn command_refused(&mut self, name: &'static str, denial: &Denial) {
+        self.refresh();
+        self.refuse_command(name, denial);
     }
 
     fn plan_rows(&mut self, statement: &Self::Statement, part: u32, columns: &[Column]) -> RowPlan<Self::Plan> {

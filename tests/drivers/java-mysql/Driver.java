@@ -292,11 +292,6 @@ public final class Driver {
         };
         boolean masked = "masked".equals(options.get("mode"));
         for (String[] way : ways) {
-            if (masked && "rewriteBatchedStatements".equals(way[2])) {
-                // Here this driver replaces the list of settings that the server reports, which the gateway does not
-                // let users under rules do: it could not tell any more how their statements are read.
-                continue;
-            }
             try (Connection connection = connect(way)) {
                 if (masked) {
                     masked(connection, "true".equals(way[1]) ? "binary" : "prepared");

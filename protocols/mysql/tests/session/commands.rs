@@ -73,12 +73,17 @@ fn unknown_commands_get_error_1047() {
 #[test]
 fn the_binary_log_is_refused_unless_it_is_allowed() {
     let dump = || c::command(0x12, b"\x04\0\0\0\0\0\x01\0\0\0binlog.000001");
-    for message in
-        [dump(), c::command(0x15, b"\x01\0\0\0"), c::command(0x1e, b""), c::command(0x13, b""), c::command(0x20, b"")]
-    {
+    for (message, name) in [
+        (dump(), "BINLOG_DUMP"),
+        (c::command(0x15, b"\x01\0\0\0"), "REGISTER_SLAVE"),
+        (c::command(0x1e, b""), "BINLOG_DUMP_GTID"),
+        (c::command(0x13, b""), "TABLE_DUMP"),
+        (c::command(0x20, b""), "CLONE"),
+    ] {
         let mut sim = Simulation::new();
         assert_eq!(sim.c(&[message]), b"");
         assert!(contains(&sim.to_client, b"replication commands are refused"));
+        assert_eq!(sim.guard.log, [format!("refused COM_{name} 42501")]);
     }
     let mut sim = Simulation::speaking(Dialect { replication: true, ..Dialect::default() });
     sim.passes(&[c::command(0x15, b"\x01\0\0\0")], &[S::new(true).ok(0, 0)]);

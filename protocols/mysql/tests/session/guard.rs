@@ -1,7 +1,7 @@
 //! A guard whose rules are words in the statement and in column names, and which writes down every call.
 //!
 //! Statement words: `DENY`, `HOLD`, `NEEDS` (the catalogue), `REJUDGE` (denied when bound again), `MASK`
-//! (results are under rules). Column names: `redact`, `null`, `longer`, `detect`, and `secret` and `o` of the captures; others pass. Files of the
+//! (results are under rules), `UNSETTLE` (settings are asked for behind it). Column names: `redact`, `null`, `longer`, `detect`, and `secret` and `o` of the captures; others pass. Files of the
 //! client whose names hold `allowed` may be read, users whose names hold `allowed` may be changed to.
 
 use std::rc::Rc;
@@ -84,6 +84,14 @@ impl Guard for TestGuard {
         None
     }
 
+    fn unsettles(&self, statement: &Rc<str>) -> bool {
+        statement.contains("UNSETTLE")
+    }
+
+    fn settings_in_doubt(&mut self) {
+        self.log.push("in doubt".into());
+    }
+
     fn settings_queries(&mut self) -> Vec<String> {
         if self.asks_settings { vec!["settings".into()] } else { Vec::new() }
     }
@@ -103,7 +111,9 @@ impl Guard for TestGuard {
             .iter()
             .map(|parameter| match parameter {
                 Parameter::Null => "NULL".into(),
-                Parameter::Value { bytes, total_bytes, .. } => format!("{}/{total_bytes}", lossy(bytes)),
+                Parameter::Value { bytes, total_bytes, type_name, .. } => {
+                    format!("{}/{total_bytes} {type_name}", lossy(bytes))
+                }
             })
             .collect();
         let shown: String = statement.chars().take(60).collect();
@@ -201,6 +211,14 @@ impl Guard for TestGuard {
 
     fn local_file_sent(&mut self, execution: &mut Rc<str>, file: &[u8], bytes: u64) {
         self.log.push(format!("sent {execution} {} {bytes}", lossy(file)));
+    }
+
+    fn local_file_refused(&mut self, execution: &mut Rc<str>, file: &[u8], denial: &Denial) {
+        self.log.push(format!("kept {execution} {} {}", lossy(file), denial.message));
+    }
+
+    fn command_refused(&mut self, name: &'static str, denial: &Denial) {
+        self.log.push(format!("refused {name} {}", lossy(&denial.sqlstate)));
     }
 
     fn change_user(&mut self, user: &[u8], database: &[u8]) -> Result<(), Denial> {

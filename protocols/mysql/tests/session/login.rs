@@ -264,3 +264,40 @@ fn a_reset_that_fails_holds_nothing_up() {
     assert!(!sim.session.client_blocked());
     sim.passes(&[c::query("SELECT 1")], &[S::new(true).ok(0, 0)]);
 }
+
+#[test]
+fn what_follows_a_statement_that_unsettles_waits_until_the_settings_are_known() {
+    let mut sim = Simulation::new();
+    sim.guard.asks_settings = true;
+    let (ok, set) = (S::new(true).ok(0, 0), c::query("UNSETTLE"));
+    // It runs alone: nothing before it is on its way, nothing behind it is read.
+    assert_eq!(sim.c(&[c::query("SELECT 1"), set.clone(), c::query("SELECT 2"), c::ping()]), c::query("SELECT 1"));
+    sim.to_server.clear();
+    for reply in [&ok, &S::new(true).err(1193, "unknown variable")] {
+        sim.s(std::slice::from_ref(&ok));
+        assert_eq!(std::mem::take(&mut sim.to_server), set);
+        // Where it fails it may have set some.
+        assert_eq!(&sim.s(std::slice::from_ref(reply)), reply);
+        assert_eq!(std::mem::take(&mut sim.to_server), c::query("settings"));
+        assert_eq!(sim.guard.log.last().map(String::as_str), Some("in doubt"));
+        let mut s = S::new(true);
+        assert_eq!(sim.s(&[s.texts(&["mode"]), s.row(&[Some(b"ANSI")]), s.end(0)]), b"");
+        assert_eq!(std::mem::take(&mut sim.to_server), [c::query("SELECT 2"), c::ping()].concat());
+        assert_eq!(sim.s(&[ok.clone(), ok.clone()]), [ok.clone(), ok.clone()].concat());
+        assert!(sim.session.is_idle());
+        assert_eq!(sim.c(&[c::query("SELECT 3"), set.clone(), c::query("SELECT 2"), c::ping()]), c::query("SELECT 3"));
+        sim.to_server.clear();
+    }
+}
+
+#[test]
+fn a_prepared_statement_that_unsettles_runs_alone_too() {
+    let mut sim = Simulation::new();
+    sim.guard.asks_settings = true;
+    sim.passes(&[c::prepare("UNSETTLE ?")], &[S::new(true).prepared(1, &[], 0)]);
+    let execute = c::execute(1, 0, b"");
+    assert_eq!(sim.c(&[execute.clone(), c::query("SELECT 2")]), execute);
+    sim.to_server.clear();
+    sim.s(&[S::new(true).ok(0, 0)]);
+    assert_eq!(std::mem::take(&mut sim.to_server), c::query("settings"));
+}

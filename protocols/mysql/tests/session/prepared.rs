@@ -24,11 +24,11 @@ fn a_statement_is_prepared_executed_and_closed() {
         let mut s = S::new(deprecate_eof);
         let reply = [s.columns(&[("a", 3)]), s.binary_row(&[Some(&[1, 0, 0, 0])]), s.end(0)];
         sim.passes(&[c::execute(7, 0, b"\0\x01\x03\0\x05\0\0\0")], &reply);
-        assert!(sim.guard.log.contains(&"begin SELECT ? [\"5/1\"]".to_owned()), "{:?}", sim.guard.log);
+        assert!(sim.guard.log.contains(&"begin SELECT ? [\"5/1 int\"]".to_owned()), "{:?}", sim.guard.log);
         // Types are remembered.
         let mut s = S::new(deprecate_eof);
         sim.passes(&[c::execute(7, 0, b"\0\0\x06\0\0\0")], &[s.ok(1, 0)]);
-        assert!(sim.guard.log.contains(&"begin SELECT ? [\"6/1\"]".to_owned()));
+        assert!(sim.guard.log.contains(&"begin SELECT ? [\"6/1 int\"]".to_owned()));
         assert_eq!(sim.c(&[c::close(7)]), c::close(7));
         assert_eq!(sim.c(&[c::execute(7, 0, b"")]), b"");
         assert_eq!(code(&sim.to_client), 1243);
@@ -145,10 +145,10 @@ fn long_data_is_shown_in_the_audit() {
     assert_eq!(sim.c(&pieces), pieces.concat());
     sim.passes(&[c::execute(1, 0, b"\0\x01\x03\0\xfc\0\x05\0\0\0")], &[S::new(true).ok(1, 0)]);
     let begin = sim.guard.log.iter().find(|line| line.starts_with("begin INSERT")).unwrap();
-    assert!(begin.contains("\"5/1\", \"one xxx") && begin.contains("/5004"), "{begin}");
+    assert!(begin.contains("\"5/1 int\", \"one xxx") && begin.contains("/5004 blob"), "{begin}");
     // It is for one execution.
     sim.passes(&[c::execute(1, 0, b"\x02\0\x05\0\0\0")], &[S::new(true).ok(1, 0)]);
-    assert!(sim.guard.log.contains(&"begin INSERT ?, ? [\"5/1\", \"NULL\"]".to_owned()));
+    assert!(sim.guard.log.contains(&"begin INSERT ?, ? [\"5/1 int\", \"NULL\"]".to_owned()));
 }
 
 #[test]

@@ -155,7 +155,7 @@ fn attributes_come_before_the_text() {
     let mut sim = Simulation::speaking(dialect);
     let query = |sql: &str| c::command(3, &[b"\x01\x01\0\x01\xfe\0\x01k\x01v", sql.as_bytes()].concat());
     sim.passes(&[query("SELECT 1")], &[S::new(true).ok(0, 0)]);
-    assert!(sim.guard.log.contains(&"begin SELECT 1 [\"v/1\"]".to_owned()));
+    assert!(sim.guard.log.contains(&"begin SELECT 1 [\"v/1 char\"]".to_owned()));
     assert_eq!(sim.c(&[query("DENY")]), b"");
     sim.to_client.clear();
     // What cannot be told from a text is not passed.

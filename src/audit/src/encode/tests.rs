@@ -60,6 +60,7 @@ fn plain<'a>(identity: &'a Identity, summary: &'a Summary) -> Statement<'a> {
         part: 0,
         parameters: &[],
         parameters_total: 0,
+        parameter_types: &[],
         masks: &[],
         oversized_cells: 0,
         local_file: None,

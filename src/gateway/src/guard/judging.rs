@@ -242,6 +242,27 @@ impl SessionGuard {
         Judged::Ruled { statement, verdict }
     }
 
+    /// The statement as its record shows it when its file was refused.
+    pub(super) fn without_file(&self, statement: &Statement, denial: &Denial) -> Rc<Statement> {
+        let refusal = Refusal { rule: None, name: "local file".into(), denial: denial.clone() };
+        let rules = Arc::clone(&self.facts.rules);
+        let base = Base { rules, catalogue: self.catalogue.clone(), context: statement.context() };
+        Rc::new(statement.refuse(refusal, base))
+    }
+
+    /// Counts and records the refusal of a command that has no text but its name.
+    pub(super) fn refuse_command(&mut self, name: &str, denial: &Denial) {
+        let text = StatementText {
+            sql: name.as_bytes(),
+            carrier: Carrier::Command,
+            total_bytes: name.len(),
+            catalogue_possible: false,
+        };
+        let base = Base { rules: Arc::clone(&self.facts.rules), catalogue: None, context: self.cache_context() };
+        let statement = Rc::new(Statement::refused(&text, denial.clone(), base));
+        self.ruled(statement);
+    }
+
     /// Where Wiregate logs in for everybody, the server takes all sessions for one user's, and would let each
     /// kill any other: a user may name only sessions of the same user.
     fn refuse_foreign_kill(&mut self, text: &StatementText<'_>) -> Option<Judged<Rc<Statement>>> {

@@ -33,6 +33,11 @@ impl Execution {
         &self.statement
     }
 
+    /// It turned out to be refused in its middle: `statement` is what its record tells of.
+    pub(super) fn refuse(&mut self, statement: Rc<Statement>) {
+        self.statement = statement;
+    }
+
     /// A run that is sent to the server now.
     pub(super) fn new(
         statement: &Rc<Statement>,
@@ -159,6 +164,7 @@ impl SessionGuard {
             part: outcome.part,
             parameters: &parameters,
             parameters_total: execution.parameters.len(),
+            parameter_types: &types(&execution.parameters),
             masks: &masks,
             oversized_cells,
             local_file: execution.file.as_ref().map(|(name, bytes)| LocalFile { name, bytes: *bytes }),
@@ -181,12 +187,22 @@ impl SessionGuard {
     }
 }
 
+/// Names of the types of bind parameters; none where no message says any.
+fn types(parameters: &[Parameter]) -> Vec<&'static str> {
+    let name = |parameter: &Parameter| match parameter {
+        Parameter::Null => "",
+        Parameter::Value { type_name, .. } => type_name,
+    };
+    let kept = parameters.iter().take(AUDIT_PARAMETERS).map(name);
+    if kept.clone().all(str::is_empty) { Vec::new() } else { kept.collect() }
+}
+
 /// Bind parameters as the audit shows them. What compares with a masked column is as secret as the column.
 fn shown<'a>(statement: &Statement, parameters: &'a [Parameter]) -> Vec<audit::Parameter<'a>> {
     let show = |(index, parameter): (usize, &'a Parameter)| match parameter {
         Parameter::Null => audit::Parameter::Null,
         Parameter::Value { .. } if statement.masks_parameter(index) => audit::Parameter::Masked,
-        Parameter::Value { bytes, total_bytes, encoding } => {
+        Parameter::Value { bytes, total_bytes, encoding, .. } => {
             let text = Text { bytes, total_bytes: *total_bytes };
             match encoding {
                 Encoding::Text => audit::Parameter::Text(text),

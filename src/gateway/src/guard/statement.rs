@@ -201,6 +201,11 @@ impl Statement {
         u16::try_from(index + 1).map_or(true, |number| self.judgement.masked_parameters.contains(number))
     }
 
+    /// Whether how later texts are read has to be asked for once it ran.
+    pub(super) fn unsettles(&self) -> bool {
+        self.judgement.unsettles
+    }
+
     /// What its statements do with names of cursors and prepared statements; empty where nothing.
     pub(super) fn naming(&self) -> &[Option<Naming>] {
         &self.naming

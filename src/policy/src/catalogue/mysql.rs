@@ -229,6 +229,7 @@ fn feed(builder: &mut CatalogueBuilder, result: usize, cells: &[&str]) {
 mod tests {
     use super::*;
     use crate::catalogue::{ColumnMask, FunctionKind};
+    use crate::statement::{Ruling, SqlContext, judge};
     use crate::testing::rules;
 
     const CARD: &str = "[[mask]]\nname = \"cards\"\ncolumns = [\"shop.customers.card\"]\nmethod = \"redact\"\n";
@@ -253,6 +254,7 @@ mod tests {
         row(2, &["shop", "contacts", view]);
         row(3, &["leak", "RETURN (SELECT card FROM shop.customers LIMIT 1)"]);
         row(3, &["twice", "RETURN n * 2"]);
+        row(3, &["run", "BEGIN SET @s = statement; PREPARE r FROM @s; EXECUTE r; END"]);
         gathered.finish().unwrap()
     }
 
@@ -277,6 +279,26 @@ mod tests {
         for view in ["", "select 1 AS `who`,2 AS `paid_with`,`leak`() AS `other`", "select 'open"] {
             assert_eq!(masks_of(&catalogue(view), "contacts"), [true, true, true], "{view}");
         }
+    }
+
+    #[test]
+    fn a_routine_that_runs_strings_is_refused_where_the_string_would_be() {
+        let dialect = MySql { mariadb: true, version: 101_119, ansi_quotes: false, no_backslash_escapes: false };
+        let context = SqlContext { dialect: Dialect::MySql(dialect), ..SqlContext::default() };
+        let catalogue = catalogue("select 1");
+        let name =
+            |tables: &str, sql: &str| match judge(&rules(tables), sql.as_bytes(), &context, Some(&catalogue)).ruling {
+                Ruling::Allow => None,
+                Ruling::Deny(refusal) => Some(refusal.name.into()),
+            };
+        let deny = "[[deny]]\nname = \"no drop\"\nstatements = [\"drop\"]\n";
+        let call = "CALL run(CONCAT('DR', 'OP TABLE customers'))";
+        assert_eq!(name(deny, call).as_deref(), Some("unparsed"));
+        assert_eq!(name(CARD, call).as_deref(), Some("unknown_code"));
+        assert_eq!(name(&format!("[policy]\nunparsed = \"allow\"\n{deny}"), call), None);
+        assert_eq!(name(&format!("[policy]\nallow_under_masks = [\"unknown_code\"]\n{deny}"), call), None);
+        assert_eq!(name(deny, "CALL twice(1)"), None::<String>);
+        assert_eq!(name("", call), None);
     }
 
     #[test]

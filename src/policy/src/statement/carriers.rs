@@ -38,6 +38,8 @@ pub(super) struct Carried {
     pub(super) assigns: bool,
     /// Whether it names relations only to define something that other statements run later.
     pub(super) defines: bool,
+    /// Whether it sets how later texts are read to what its own text does not say, or what the session tells of that.
+    pub(super) unsettles: bool,
 }
 
 /// Most levels of statements in statements; PostgreSQL's own grammar allows three.

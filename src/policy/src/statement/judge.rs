@@ -15,7 +15,7 @@ use super::tree::{self, Facts, Name, RelationUse};
 use super::verdict::{self, Case};
 use super::{
     ClientEncoding, Judgement, MaskedParameters, Part, Reach, Read, Refusal, RowLimit, Ruling, SqlContext, classes,
-    later, lineage, matching, opaque, parameters, projection, reported, settings,
+    later, lineage, matching, mysql, opaque, parameters, projection, reported, settings,
 };
 use crate::catalogue::{Catalogue, ColumnMask, FunctionKind, Relation, Sight};
 use crate::config::{Deny, Unparsed};
@@ -101,6 +101,7 @@ pub fn judge_unread(rules: &UserRules, reason: &'static str, bytes: usize) -> Ju
         changes_settings: true,
         changes_encoding: true,
         search_path_wanted: false,
+        unsettles: false,
         wants_columns: masks || rules.has_detectors(),
     }
 }
@@ -196,6 +197,7 @@ struct Opened {
     runs_code: bool,
     changes_settings: bool,
     changes_encoding: bool,
+    unsettles: bool,
 }
 
 /// The functions that a statement calls, and the code of the users that it runs.
@@ -223,6 +225,7 @@ impl Reader<'_, '_, '_> {
             changes_settings: false,
             changes_encoding: false,
             search_path_wanted: false,
+            unsettles: false,
             wants_columns: false,
         };
         let (mut parts, mut reported) = (Vec::new(), BTreeSet::new());
@@ -240,6 +243,7 @@ impl Reader<'_, '_, '_> {
             judgement.quotes |= self.quotes(&opened);
             reported.extend(opened.reported);
             judgement.follows_code |= opened.follows_code;
+            judgement.unsettles |= opened.unsettles;
             judgement.runs_code |= opened.runs_code || self.runs_code(&opened.part);
             judgement.comparisons = judgement.comparisons.saturating_add(opened.comparisons);
             if let (Ruling::Allow, Some(refusal)) = (&judgement.ruling, opened.refusal) {
@@ -270,6 +274,11 @@ impl Reader<'_, '_, '_> {
     fn open(&self, range: core::ops::Range<usize>) -> Opened {
         let tokens = self.tokens;
         let mut carried = carriers::open(tokens, range.clone());
+        if carried.unsettles && tokens.statements().len() > 1 {
+            // The next statement would run before anybody has asked.
+            carried.opaque = Some(mysql::CHANGES_READING);
+        }
+        let unsettles = carried.unsettles;
         let statement = carried.query.clone().and_then(|query| bridge::parse(tokens.lexed, query));
         let facts = statement.as_ref().map(tree::facts);
         let read = self.read(&mut carried, facts.as_ref(), range.clone());
@@ -325,7 +334,11 @@ impl Reader<'_, '_, '_> {
             Some(facts) => {
                 (facts.relations, facts.functions.into_iter().collect(), facts.projection, facts.set_operation)
             }
-            None => (Vec::new(), Vec::new(), None, false),
+            None => {
+                let loaded = mysql::loaded(tokens, range.clone(), &carried);
+                let written = |name| RelationUse { name, written: true, maybe_cte: false };
+                (loaded.into_iter().map(written).collect(), Vec::new(), None, false)
+            }
         };
         let kind = carried.leading.unwrap_or(Kind::UNKNOWN);
         let part = Part {
@@ -358,6 +371,7 @@ impl Reader<'_, '_, '_> {
             changes_settings,
             changes_encoding,
             row_limit,
+            unsettles,
         }
     }
 

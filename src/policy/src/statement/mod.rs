@@ -289,6 +289,9 @@ pub struct Judgement {
     /// Whether the judgement could be more exact if the search path were known: a name without a schema is
     /// that of several relations. Ask the server by [`settings::QUERY`], then judge again.
     pub search_path_wanted: bool,
+    /// Whether how later texts are read has to be asked for once it ran: it sets that to what its text does not say, or
+    /// the session may no longer tell of it.
+    pub unsettles: bool,
     /// Whether some rule may change its results: where not, descriptions and rows pass unread.
     pub wants_columns: bool,
 }

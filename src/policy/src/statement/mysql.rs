@@ -11,6 +11,7 @@ use super::SqlContext;
 use super::carriers::{Carried, keywords};
 use super::kind::Kind;
 use super::tokens::Tokens;
+use super::tree::Name;
 use crate::sql::Dialect;
 use crate::sql::lexer::{Kind as TokenKind, LexOptions, Lexed};
 
@@ -226,6 +227,20 @@ fn set(tokens: Tokens<'_, '_>, at: usize) -> Kind {
     }
 }
 
+/// The table that LOAD DATA or LOAD XML fills, which no tree names.
+pub(super) fn loaded(tokens: Tokens<'_, '_>, range: Range<usize>, carried: &Carried) -> Option<Name> {
+    if carried.leading != Some(Kind::COPY_FROM) || !tokens.is_word(range.start, "load") {
+        return None;
+    }
+    let into = |at: &usize| tokens.is_word(*at, "into") && tokens.is_word(at + 1, "table");
+    let at = range.clone().find(into)? + 2;
+    let name = |at: usize| tokens.lexed.name(at).map(|name| Box::from(&*name));
+    match tokens.is_sign(at + 1, ".") {
+        true => Some(Name { schema: name(at), name: name(at + 2)? }),
+        false => Some(Name { schema: None, name: name(at)? }),
+    }
+}
+
 /// How far behind the verb an object's word may stand: `CREATE OR REPLACE ALGORITHM = MERGE DEFINER = u@h SQL
 /// SECURITY INVOKER VIEW`.
 const OBJECT_TOKENS: usize = 24;
@@ -283,6 +298,10 @@ pub(super) fn refine(tokens: Tokens<'_, '_>, range: Range<usize>, kind: Kind, ca
             // Their bodies are statements, written as such.
             carried.kinds = carried.kinds.union(keywords(tokens, range.start + 1..range.end));
             carried.defines |= kind != Kind::DO;
+            if kind == Kind::DO && range.clone().any(|at| names_tracking(tokens, at)) {
+                // A compound statement may set it in its middle, and go on.
+                carried.opaque = Some(CHANGES_READING);
+            }
         }
         Kind::SET => {
             // `SET STATEMENT … FOR statement` (MariaDB), and variables computed by a query.
@@ -290,8 +309,10 @@ pub(super) fn refine(tokens: Tokens<'_, '_>, range: Range<usize>, kind: Kind, ca
                 carried.kinds = carried.kinds.union(keywords(tokens, range.start + 1..range.end));
                 carried.opaque = Some("it sets variables by a query, or for a statement");
             }
-            if reads_otherwise(tokens, range.clone()) {
-                carried.opaque = Some("it changes how the text of later statements is read");
+            let reading = reading(tokens, range.clone());
+            carried.unsettles = reading == Reading::InDoubt;
+            if reading == Reading::Changed {
+                carried.opaque = Some(CHANGES_READING);
             }
         }
         Kind::PREPARE => carried.opaque = Some("it prepares a statement from a string"),
@@ -336,10 +357,37 @@ fn plan_shows_values(tokens: Tokens<'_, '_>, range: Range<usize>) -> bool {
     }
 }
 
+/// Why a text that changes what follows it cannot be let through.
+pub(super) const CHANGES_READING: &str = "it changes how the text of later statements is read";
+
+/// What decides which changes a session tells of.
+const TRACKING: [&str; 2] = ["session_track_schema", "session_track_system_variables"];
+
+/// The last part of a setting's name: `@@session.sql_mode` is `sql_mode`.
+fn setting(name: &str) -> &str {
+    name.trim_start_matches('@').rsplit('.').next().unwrap_or_default()
+}
+
+/// Whether a token names a setting that decides which changes the session tells of.
+pub(super) fn names_tracking(tokens: Tokens<'_, '_>, at: usize) -> bool {
+    tokens.lexed.name(at).is_some_and(|name| TRACKING.contains(&setting(&name)))
+}
+
+/// What a SET makes of how later texts are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Reading {
+    /// The same, or what the session tells of.
+    Known,
+    /// What its text does not say, or from now on the session may not tell: to be asked for once it ran.
+    InDoubt,
+    /// Something that this gateway does not read.
+    Changed,
+}
+
 /// Whether a value of `sql_mode`, or of the list of tracked settings, adds to what holds already, by whole words:
 /// `CONCAT(@@sql_mode, ',STRICT…')`.
-fn adds_to_list(tokens: Tokens<'_, '_>, at: usize, setting: &str) -> bool {
-    let setting = setting.trim_start_matches('@').rsplit('.').next().unwrap_or_default();
+fn adds_to_list(tokens: Tokens<'_, '_>, at: usize, name: &str) -> bool {
+    let setting = setting(name);
     let own = tokens.lexed.name(at + 2).and_then(|name| {
         let name = name.strip_prefix("@@")?;
         Some(name.strip_prefix("session.").unwrap_or(name) == setting)
@@ -348,12 +396,6 @@ fn adds_to_list(tokens: Tokens<'_, '_>, at: usize, setting: &str) -> bool {
     let words = tokens.lexed.string(at + 4).filter(|words| words.starts_with(','));
     let closed = tokens.is_sign(at + 1, "(") && tokens.is_sign(at + 3, ",") && tokens.is_sign(at + 5, ")");
     closed && own && words.is_some_and(|words| !changes_reading(&words))
-}
-
-/// Whether a list of tracked settings, written out, has all that later statements are read by.
-fn tracks_reading(list: &str) -> bool {
-    let has = |wanted: &str| list.split(',').any(|word| word.trim().eq_ignore_ascii_case(wanted));
-    has("*") || has("sql_mode") && has("character_set_client")
 }
 
 /// Modes under which quotes, escapes or the grammar are others.
@@ -380,53 +422,52 @@ fn changes_reading(list: &str) -> bool {
     list.split(',').map(str::trim).any(|word| MODES.contains(&word) || ENCODINGS.contains(&word))
 }
 
-/// Settings under which quotes, backslashes or characters mean something else.
-fn reads_otherwise(tokens: Tokens<'_, '_>, range: Range<usize>) -> bool {
-    let names = |name: &str| {
-        let name = name.trim_start_matches('@');
-        name.rsplit('.')
-            .next()
-            .is_some_and(|last| ["sql_mode", "character_set_client", "session_track_system_variables"].contains(&last))
-    };
+/// Whether a SET changes what quotes, backslashes or characters mean.
+fn reading(tokens: Tokens<'_, '_>, range: Range<usize>) -> Reading {
+    let followed = |name: &str| ["sql_mode", "character_set_client"].contains(&setting(name));
+    let mut found = Reading::Known;
     for at in range.clone() {
         let Some(name) = tokens.lexed.name(at) else { continue };
         let charset = (name == "names" || name == "charset" || name == "set") && at > range.start;
-        if !(names(&name) || charset) {
+        let tracking = TRACKING.contains(&setting(&name));
+        if !(followed(&name) || charset || tracking) {
             continue;
         }
         // The value is behind it; one that is not written out may be anything.
-        let behind = at + 1..range.end;
-        for value in behind {
+        for value in at + 1..range.end {
             // The rest of a list that is in the parentheses of a call goes on with the next setting, at worst.
             if tokens.is_sign(value, ",") || (tokens.is_word(value, "concat") && adds_to_list(tokens, value, &name)) {
                 break;
             }
-            match tokens.kind(value) {
-                Some(TokenKind::Text) => {
-                    let text = tokens.lexed.string(value).unwrap_or_default().to_ascii_lowercase();
-                    if changes_reading(&text) || (name.contains("track") && !tracks_reading(&text)) {
-                        return true;
-                    }
-                }
-                Some(TokenKind::Word | TokenKind::Quoted) => {
-                    let word = tokens.lexed.name(value).unwrap_or_default();
-                    if MODES.contains(&&*word)
-                        || ENCODINGS.contains(&&*word)
-                        || word.starts_with('@')
-                        || word == "concat"
-                    {
-                        // `SET sql_mode = @saved` puts back what dumps and drivers have saved before.
-                        if !(word.starts_with("@@") || word.starts_with("@old_")) {
-                            return true;
-                        }
-                    }
-                }
-                Some(TokenKind::Parameter | TokenKind::Bits | TokenKind::Number) if names(&name) => return true,
-                _ => {}
+            if tokens.is_sign(value, "=") || tokens.is_sign(value, ":=") {
+                continue;
             }
+            // Whatever is told then, what is needed is added to it.
+            found = found.max(if tracking { Reading::InDoubt } else { value_reading(tokens, value, followed(&name)) });
         }
     }
-    false
+    found
+}
+
+/// What a token of a setting's value makes of it. `exact`: the value is that of the setting, not a name of a
+/// character set.
+fn value_reading(tokens: Tokens<'_, '_>, at: usize, exact: bool) -> Reading {
+    match tokens.kind(at) {
+        Some(TokenKind::Text) if changes_reading(&tokens.lexed.string(at).unwrap_or_default()) => Reading::Changed,
+        Some(TokenKind::Word | TokenKind::Quoted) => {
+            let word = tokens.lexed.name(at).unwrap_or_default();
+            // `SET sql_mode = @old_mode` puts back what dumps and drivers have saved before.
+            if word.starts_with("@@") || word.starts_with("@old_") {
+                Reading::InDoubt
+            } else if changes_reading(&word) || word.starts_with('@') || word == "concat" {
+                Reading::Changed
+            } else {
+                Reading::Known
+            }
+        }
+        Some(TokenKind::Parameter | TokenKind::Bits | TokenKind::Number) if exact => Reading::Changed,
+        _ => Reading::Known,
+    }
 }
 
 /// Whether it shows statements, rows or statistics that come from other places than tables that it names.
@@ -533,11 +574,8 @@ mod tests {
             "SET SESSION sql_mode = CONCAT(@@sql_mode, ',NO_BACKSLASH_ESCAPES')",
             "SET NAMES gbk",
             "SET character_set_client = 'sjis'",
-            "SET session_track_system_variables = ''",
-            "SET session_track_system_variables = 'auto_increment_increment'",
-            "SET session_track_system_variables = CONCAT('sql_mode', ',x')",
-            "SET session_track_system_variables = CONCAT(@@sql_mode, ',x')",
-            "SET session_track_system_variables = CONCAT(@@global.session_track_system_variables, ',x')",
+            "SET session_track_system_variables = '', sql_mode = 'ANSI'",
+            "BEGIN NOT ATOMIC SET session_track_system_variables = ''; END",
             "SET sql_mode = CONCAT(@@session_track_system_variables, ',STRICT_TRANS_TABLES')",
         ] {
             assert!(opened(text).opaque.is_some(), "{text}");
@@ -549,14 +587,33 @@ mod tests {
             "SET sql_mode = CONCAT(@@sql_mode, ',STRICT_TRANS_TABLES')",
             "SET session_track_schema=1, session_track_system_variables = CONCAT(@@session_track_system_variables, ',transaction_isolation')",
             "SET @@session.session_track_system_variables = CONCAT(@@session.session_track_system_variables, ',a'), autocommit = 1",
-            "SET session_track_system_variables = 'autocommit, sql_mode,character_set_client'",
-            "SET session_track_system_variables = '*'",
             "SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO'",
             "SET autocommit = 1",
             "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
             "SELECT 1",
         ] {
             assert_eq!(opened(text).opaque, None, "{text}");
+        }
+    }
+
+    #[test]
+    fn settings_that_have_to_be_asked_for_are_known() {
+        for (text, unsettles) in [
+            ("SET session_track_system_variables = ''", true),
+            ("SET autocommit=1, session_track_system_variables='auto_increment_increment' , sql_mode=''", true),
+            ("SET @@session_track_system_variables = ?", true),
+            ("SET session_track_system_variables = CONCAT(@@global.session_track_system_variables, ',x')", true),
+            ("SET session_track_system_variables = CONCAT(@@sql_mode, ',x')", true),
+            ("SET SQL_MODE=@OLD_SQL_MODE", true),
+            ("SET character_set_client = @@global.character_set_client", true),
+            ("SET session_track_system_variables = CONCAT(@@session_track_system_variables, ',x')", false),
+            ("SET session_track_schema = OFF", true),
+            ("SET session_track_gtids = 'OWN_GTID', sql_mode = 'STRICT_ALL_TABLES'", false),
+            ("SET NAMES utf8mb4", false),
+            ("SELECT @@session_track_system_variables", false),
+        ] {
+            let found = opened(text);
+            assert_eq!((found.unsettles, found.opaque), (unsettles, None), "{text}");
         }
     }
 
@@ -618,6 +675,23 @@ mod tests {
             assert!(opened(text).kinds.meets(KindSet::of(Kind::CREATE_TABLE_AS)), "{text}");
         }
         assert!(!opened("CALL p(1)").kinds.meets(KindSet::of(Kind::CREATE_TABLE_AS)));
+    }
+
+    #[test]
+    fn the_table_that_is_loaded_is_known() {
+        for (text, expected) in [
+            ("LOAD DATA LOCAL INFILE 'into table x' REPLACE INTO TABLE Shop.`Box` (a)", Some("Shop.Box")),
+            ("LOAD XML INFILE 'f' INTO TABLE box", Some("box")),
+            ("LOAD INDEX INTO CACHE t", None),
+            ("INSERT INTO t TABLE box", None),
+        ] {
+            let options = LexOptions { dialect: Dialect::MySql(MARIADB), ..LexOptions::default() };
+            let lexed = Lexed::new(text.as_bytes(), options).unwrap();
+            let (tokens, all) = (Tokens::new(&lexed), 0..lexed.tokens().len());
+            let found = loaded(tokens, all.clone(), &carriers::open(tokens, all)).map(|name| name.to_string());
+            let same = |expected: &str| found.as_deref().is_some_and(|found| found.eq_ignore_ascii_case(expected));
+            assert!(expected.map_or(found.is_none(), same), "{text}: {found:?}");
+        }
     }
 
     #[test]

@@ -11,10 +11,14 @@ use super::behind::Mentions;
 use super::carriers;
 use super::kind::{Kind, KindSet};
 use super::matching;
+use super::mysql;
 use super::tokens::Tokens;
 use crate::sql::Dialect;
 use crate::sql::lexer::{Kind as TokenKind, LexOptions, Lexed};
 use crate::sql::mysql::MySql;
+
+/// Why code that runs strings is not known.
+pub(super) const BUILDS: &str = "it calls code that builds statements from strings";
 
 /// What a routine does when it is called.
 #[derive(Clone, Debug)]
@@ -113,7 +117,7 @@ fn body(language: &str, text: &str) -> Code {
         "plpgsql" => {
             kinds = carriers::block_kinds(tokens, all.clone());
             if builds_statements(tokens, all.clone()) {
-                unknown = Some("it calls code that builds statements from strings");
+                unknown = Some(BUILDS);
                 // What it builds them from says something, though not all.
                 kinds = kinds.union(carriers::code_keywords(text, lexed.options(), 4).0);
             }
@@ -261,9 +265,15 @@ fn mysql_body(text: &str, dialect: Dialect) -> Code {
         [Kind::BEGIN, Kind::DO, Kind::SHOW].into_iter().fold(KindSet::EMPTY, |own, kind| own.union(KindSet::of(kind)));
     let mut kinds = carriers::keywords(tokens, all.clone()).without(own);
     let builds = all.clone().any(|at| tokens.is_word(at, "prepare") || tokens.is_word(at, "execute"));
-    let unknown = builds.then_some("it calls code that builds statements from strings");
+    let mut unknown = builds.then_some(BUILDS);
     if builds {
         kinds = kinds.union(carriers::code_keywords(text, lexed.options(), 4).0);
+    }
+    // A routine's own `sql_mode` ends with it; what the session tells of later ones does not.
+    if all.clone().any(|at| mysql::names_tracking(tokens, at)) {
+        unknown = unknown.or(Some("it calls code that changes what the session tells of its settings"));
+    }
+    if unknown.is_some() {
         kinds.insert(Kind::UNKNOWN_CODE);
     }
     // What it puts into a variable of the session is there for later statements.
@@ -325,6 +335,7 @@ mod tests {
         assert!(code.unknown.is_some() && code.kinds.meets(KindSet::of(Kind::DROP_TABLE)));
         assert!(read("mysql", Some("SET @a = 1")).kinds.meets(KindSet::of(Kind::CREATE_TABLE_AS)));
         assert!(read("mysql", None).unknown.is_some());
+        assert!(read("mariadb", Some("SET session_track_system_variables = ''")).unknown.is_some());
     }
 
     #[test]

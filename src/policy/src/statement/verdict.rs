@@ -18,6 +18,7 @@ use super::{Reach, Read, Refusal, RowLimit, matching, opaque, predicates};
 use crate::catalogue::{Catalogue, ColumnMask, Sight};
 use crate::config::{Deny, Unparsed};
 use crate::rule::RuleId;
+use crate::sql::Dialect;
 use crate::sql::lexer::Lexed;
 
 /// One statement, with all that was found out about it.
@@ -46,7 +47,12 @@ pub(super) struct Case<'c, 'l, 'a> {
 pub(super) fn refusal(case: &Case<'_, '_, '_>) -> Option<Refusal> {
     let mut denies = case.map.rules.denies().filter(|(_, deny)| deny.row_limit.is_none());
     let denied = denies.find(|(_, deny)| matching::matches(case, deny)).map(|(rule, deny)| by_rule(rule, deny));
-    denied.or_else(|| encoding(case)).or_else(|| not_read(case)).or_else(|| class(case)).or_else(|| masked(case))
+    denied
+        .or_else(|| encoding(case))
+        .or_else(|| not_read(case))
+        .or_else(|| class(case))
+        .or_else(|| built(case))
+        .or_else(|| masked(case))
 }
 
 /// What may show rows, or make a name for what shows them.
@@ -211,6 +217,23 @@ fn not_read(case: &Case<'_, '_, '_>) -> Option<Refusal> {
             rules.has_column_masks()
         }
         Unparsed::Auto => rules.has_denies() || rules.has_column_masks(),
+    };
+    refused.then(|| unparsed(reason))
+}
+
+/// A routine of MySQL's or MariaDB's that builds statements from strings is a text that cannot be read, as it would be
+/// outside of the routine.
+fn built(case: &Case<'_, '_, '_>) -> Option<Refusal> {
+    let rules = case.map.rules;
+    let is_mysql = matches!(case.tokens.lexed.options().dialect, Dialect::MySql(_));
+    if !is_mysql || rules.allowed_under_masks().meets(KindSet::of(Kind::UNKNOWN_CODE)) {
+        return None;
+    }
+    let reason = case.codes.iter().filter_map(|code| code.unknown).find(|reason| *reason == routine::BUILDS)?;
+    let refused = match rules.unparsed() {
+        Unparsed::Allow => false,
+        Unparsed::Refuse => true,
+        Unparsed::Auto => rules.has_denies(),
     };
     refused.then(|| unparsed(reason))
 }

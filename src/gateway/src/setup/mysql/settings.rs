@@ -18,14 +18,18 @@ use super::packets::{broken, next, reply};
 pub(crate) const NAMES: [&[u8]; 3] = [b"sql_mode", b"character_set_client", b"schema"];
 pub(crate) const READ: &[u8] = b"SELECT @@SESSION.sql_mode, @@SESSION.character_set_client, DATABASE()";
 
-/// Only once in the list, and with what the operator wants tracked.
-pub(crate) const TRACK: &[u8] =
-    b"SET SESSION session_track_system_variables = CONCAT(@@SESSION.session_track_system_variables, ',sql_mode')";
+/// Has the server tell of what texts are read by, besides what the operator or the client wants told. Only once in the
+/// list: MySQL refuses a name that is there twice, and MariaDB `*` beside others.
+pub(crate) const TRACK: &[u8] = b"SET SESSION session_track_schema = 1, SESSION session_track_system_variables = IF(\
+@@SESSION.session_track_system_variables = '*', '*', CONCAT_WS(',', NULLIF(@@SESSION.session_track_system_variables, ''), \
+IF(FIND_IN_SET('sql_mode', REPLACE(LOWER(@@SESSION.session_track_system_variables), ' ', '')), NULL, 'sql_mode'), \
+IF(FIND_IN_SET('character_set_client', REPLACE(LOWER(@@SESSION.session_track_system_variables), ' ', '')), NULL, \
+'character_set_client')))";
 
 /// Most columns or rows that are read of a reply.
 const PACKETS: usize = 64;
 
-/// Reads the settings and has the server report their changes. A server that refuses (an account whose
+/// Reads the settings and has the server report their changes. A server that refuses either (an account whose
 /// password has expired may only change it) leaves them unknown, and the guard treats them so.
 pub(super) async fn read(server: &mut Port, capabilities: Capabilities) -> Result<Vec<Setting>, SetupError> {
     let mut settings = Vec::new();
@@ -34,13 +38,15 @@ pub(super) async fn read(server: &mut Port, capabilities: Capabilities) -> Resul
             settings.push((name.into(), value.unwrap_or_default()));
         }
     }
-    if capabilities.has(Capabilities::SESSION_TRACK) && !settings.is_empty() {
-        query(server, TRACK, capabilities).await?;
+    let tracked = capabilities.has(Capabilities::SESSION_TRACK) && !settings.is_empty();
+    if tracked && query(server, TRACK, capabilities).await?.is_none() {
+        settings.clear();
     }
     Ok(settings)
 }
 
-/// Runs one statement and returns the first row of its result; `None` for an error, or no rows.
+/// Runs one statement and returns the first row of its result, empty where it has no result; `None` for an error, or
+/// no rows.
 async fn query(
     server: &mut Port,
     sql: &[u8],
@@ -58,7 +64,8 @@ async fn query(
     server.send(&out).await.map_err(|error| server_gone(&error))?;
     let first = next(server, Culprit::Server).await?;
     let columns = match first.payload.first() {
-        Some(&(header::OK | header::ERR)) | None => return Ok(None),
+        Some(&header::OK) => return Ok(Some(Vec::new())),
+        Some(&header::ERR) | None => return Ok(None),
         Some(&count) => usize::from(count),
     };
     if columns > PACKETS {
