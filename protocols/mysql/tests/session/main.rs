@@ -29,6 +29,7 @@ mod captures;
 mod commands;
 mod faults;
 mod guard;
+mod handshakes;
 mod limited;
 mod local_file;
 mod login;

@@ -125,7 +125,7 @@ impl Simulation {
 
     /// A session whose legs agreed on exactly this.
     pub(crate) fn captured(client: Capabilities, server: Capabilities, cut: Cut) -> Self {
-        let options = SessionOptions { client, server, ..Dialect::default().options() };
+        let options = SessionOptions { client, server, replication: true, ..Dialect::default().options() };
         Self::of(options, Dialect::default(), cut)
     }
 
