@@ -5,6 +5,7 @@ pub mod catalogue;
 pub mod config;
 pub mod decide;
 pub mod detect;
+mod hash;
 pub mod mask;
 pub mod rule;
 pub mod snapshot;

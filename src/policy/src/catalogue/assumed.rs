@@ -5,11 +5,12 @@
 //! column that the statement does not name. Functions are taken for the server's own. Nothing that runs may
 //! decide by such a catalogue.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use wire::value::ValueType;
 
-use super::{Catalogue, Column, FIRST_USER_OID, Relation};
+use super::{Catalogue, Column, FIRST_USER_OID, FunctionKind, Relation};
+use crate::hash::HashMap;
 use crate::snapshot::UserRules;
 use crate::sql::lexer::{Kind, LexOptions, Lexed};
 use crate::statement::{Judgement, SqlContext};
@@ -35,8 +36,8 @@ impl Catalogue {
             tables.extend(schemas.into_iter().map(|schema| (schema.into(), table)));
         }
         let names = names(text, context, &tables);
-        let mut relations = HashMap::new();
-        let mut by_name: HashMap<Box<str>, Vec<u32>> = HashMap::new();
+        let mut relations = HashMap::default();
+        let mut by_name: HashMap<Box<str>, Vec<u32>> = HashMap::default();
         for (oid, (schema, table)) in (FIRST_USER_OID..).zip(&tables) {
             let patterns = patterns(Some(schema), table);
             let masked = patterns.iter().filter_map(|pattern| pattern.column()).map(Box::from);
@@ -57,7 +58,8 @@ impl Catalogue {
             relations.insert(oid, relation);
         }
         let functions = judgement.parts.iter().flat_map(|part| &part.functions).map(|function| function.name.clone());
-        Self { relations, names: by_name, built_in_functions: functions.collect(), ..Self::empty() }
+        let functions = functions.map(|name| (name, FunctionKind::BuiltIn)).collect();
+        Self { relations, names: by_name, functions, ..Self::empty() }
     }
 }
 

@@ -5,11 +5,12 @@
 //! What a statement touches leads to that code, and what the code touches leads on. Names decide, in whatever
 //! schema: where this file errs, it finds code that would not run.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::routines::{Called, Routine};
 use super::{Catalogue, FunctionKind};
+use crate::hash::{HashMap, HashSet};
 use crate::statement::behind::{Events, Mentions};
 use crate::statement::kind::{self, KindSet};
 use crate::statement::routine::Code;
@@ -130,7 +131,7 @@ impl Behind {
                 && code.calls.iter().all(|name| is_built_in(name) && !shows_more_than_arguments(name))
                 && !code.mentions.operators.iter().any(|name| operators.contains_key(name))
         };
-        let mut seen: HashMap<*const Routine, bool> = HashMap::new();
+        let mut seen: HashMap<*const Routine, bool> = HashMap::default();
         let mut is_plain = |routine: &Arc<Routine>| *seen.entry(Arc::as_ptr(routine)).or_insert_with(|| plain(routine));
         self.types.retain(|checks| !is_plain(&checks.routine));
         self.holders = holders(&self.types, &self.held);
@@ -145,19 +146,19 @@ impl Behind {
         }
         self.relations.retain(|_, runs| !runs.is_empty());
         self.columns.retain(|(_, _, name)| holders.contains_key(name));
-        self.texts = HashMap::new();
+        self.texts = HashMap::default();
     }
 }
 
 /// What holds values of the types, at any depth.
 fn holders(types: &[Checks], held: &[(Box<str>, Box<str>)]) -> HashMap<Box<str>, Vec<usize>> {
-    let mut of: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut of: HashMap<&str, Vec<&str>> = HashMap::default();
     for (holder, held) in held {
         of.entry(held).or_default().push(holder);
     }
-    let mut holders: HashMap<Box<str>, Vec<usize>> = HashMap::new();
+    let mut holders: HashMap<Box<str>, Vec<usize>> = HashMap::default();
     for (index, checks) in types.iter().enumerate().filter(|(_, checks)| !checks.type_name.is_empty()) {
-        let (mut seen, mut open) = (HashSet::new(), vec![&*checks.type_name]);
+        let (mut seen, mut open) = (HashSet::default(), vec![&*checks.type_name]);
         while let Some(name) = open.pop() {
             if seen.insert(name) {
                 holders.entry(name.into()).or_default().push(index);
@@ -295,7 +296,7 @@ pub(super) struct HandedOn {
 
 impl Catalogue {
     fn walk(&self) -> Walk<'_> {
-        Walk { catalogue: self, seen: HashSet::new(), relations: HashMap::new(), open: Vec::new() }
+        Walk { catalogue: self, seen: HashSet::default(), relations: HashMap::default(), open: Vec::new() }
     }
 
     /// Whether code of the users may run behind a statement that does not name it.

@@ -3,13 +3,14 @@
 //! Rows come from a server and may be anything; a row that does not fit makes the whole catalogue invalid,
 //! because a mask must not rest on half of it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
 use super::behind::Behind;
 use super::mysql::Gathered;
 use super::query::{GENERATED, RESULTS, ROUTINES};
 use super::routines::{Routine, Routines};
-use super::{Catalogue, Column, FIRST_USER_OID, Relation, types};
+use super::{Catalogue, Column, FIRST_USER_OID, FunctionKind, Relation, types};
+use crate::hash::{HashMap, HashSet};
 use crate::sql::mysql::MySql;
 use crate::statement::is_grammar;
 
@@ -36,8 +37,7 @@ pub struct CatalogueBuilder {
     depends: HashMap<u32, Vec<(u32, i16)>>,
     definitions: Vec<(u32, Box<str>)>,
     inherits: Vec<(u32, u32)>,
-    built_in_functions: HashSet<Box<str>>,
-    user_functions: HashSet<Box<str>>,
+    functions: HashMap<Box<str>, FunctionKind>,
     calling_views: HashSet<u32>,
     behind: Behind,
     generated: Vec<(u32, i16, Box<str>)>,
@@ -95,8 +95,12 @@ impl CatalogueBuilder {
             3 => self.definitions.push((oid(0)?, text(1)?.into())),
             4 => self.inherits.push((oid(0)?, oid(1)?)),
             5 => {
-                let known = if text(1)? == "b" { &mut self.built_in_functions } else { &mut self.user_functions };
-                known.insert(text(0)?.into());
+                // Of several with one name a single one of the users makes the name theirs.
+                let kind = if text(1)? == "b" { FunctionKind::BuiltIn } else { FunctionKind::User };
+                let known = self.functions.entry(text(0)?.into()).or_insert(kind);
+                if kind == FunctionKind::User {
+                    *known = kind;
+                }
             }
             6 => {
                 self.calling_views.insert(oid(0)?);
@@ -139,13 +143,11 @@ impl CatalogueBuilder {
                 relation.columns.push(column);
             }
         }
-        let mut names: HashMap<Box<str>, Vec<u32>> = HashMap::new();
+        let mut names: HashMap<Box<str>, Vec<u32>> = HashMap::default();
         for relation in self.relations.values() {
             names.entry(relation.name.clone()).or_default().push(relation.oid);
         }
-        let is_built_in = |name: &str| {
-            self.built_in_functions.contains(name) && !self.user_functions.contains(name) || is_grammar(name)
-        };
+        let is_built_in = |name: &str| self.functions.get(name) == Some(&FunctionKind::BuiltIn) || is_grammar(name);
         let is_user = |oid: &u32| *oid >= FIRST_USER_OID;
         let is_relation = |name: &str| names.get(name).is_some_and(|oids| oids.iter().any(is_user));
         self.behind.settle(&self.inherits, is_built_in, is_relation);
@@ -155,8 +157,7 @@ impl CatalogueBuilder {
             depends: self.depends,
             definitions: self.definitions.into_iter().collect(),
             inherits: self.inherits,
-            built_in_functions: self.built_in_functions,
-            user_functions: self.user_functions,
+            functions: self.functions,
             calling_views: self.calling_views,
             behind: self.behind,
             generated: self.generated,

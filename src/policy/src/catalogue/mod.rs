@@ -16,7 +16,6 @@ mod sight;
 mod types;
 mod views;
 
-use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use wire::value::ValueType;
@@ -29,6 +28,7 @@ pub use query::{QUERY, RESULTS};
 use routines::Routines;
 pub use sight::{ColumnMask, Sight};
 
+use crate::hash::{HashMap, HashSet};
 use crate::snapshot::{RulesKey, UserRules};
 
 /// Most sets of rules whose masks are kept compiled for one catalogue.
@@ -97,8 +97,8 @@ pub struct Catalogue {
     definitions: HashMap<u32, Box<str>>,
     /// Child and parent.
     inherits: Vec<(u32, u32)>,
-    built_in_functions: HashSet<Box<str>>,
-    user_functions: HashSet<Box<str>>,
+    /// What is known of each name of a function; none is [`FunctionKind::Unknown`].
+    functions: HashMap<Box<str>, FunctionKind>,
     calling_views: HashSet<u32>,
     behind: Behind,
     /// Relation, column, and the expression that makes it.
@@ -122,14 +122,13 @@ impl Catalogue {
     /// One that knows nothing.
     fn empty() -> Self {
         Self {
-            relations: HashMap::new(),
-            names: HashMap::new(),
-            depends: HashMap::new(),
-            definitions: HashMap::new(),
+            relations: HashMap::default(),
+            names: HashMap::default(),
+            depends: HashMap::default(),
+            definitions: HashMap::default(),
             inherits: Vec::new(),
-            built_in_functions: HashSet::new(),
-            user_functions: HashSet::new(),
-            calling_views: HashSet::new(),
+            functions: HashMap::default(),
+            calling_views: HashSet::default(),
             behind: Behind::default(),
             generated: Vec::new(),
             routines: Routines::default(),
@@ -163,19 +162,16 @@ impl Catalogue {
     /// What is known of a function's name, in whatever schema.
     #[must_use]
     pub fn function(&self, name: &str) -> FunctionKind {
-        if self.user_functions.contains(name) {
-            FunctionKind::User
-        } else if self.built_in_functions.contains(name) {
-            FunctionKind::BuiltIn
-        } else {
-            FunctionKind::Unknown
-        }
+        self.functions.get(name).copied().unwrap_or(FunctionKind::Unknown)
     }
 
     /// Whether a view calls functions of the users, itself or by views that it reads.
     #[must_use]
     pub fn is_calling_view(&self, view: u32) -> bool {
-        let (mut seen, mut open) = (HashSet::from([view]), vec![view]);
+        if self.calling_views.is_empty() {
+            return false;
+        }
+        let (mut seen, mut open) = (HashSet::from_iter([view]), vec![view]);
         while let Some(view) = open.pop() {
             if self.calling_views.contains(&view) {
                 return true;

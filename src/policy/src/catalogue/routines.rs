@@ -3,10 +3,11 @@
 //! Definitions come with the catalogue and are read when a statement calls them first. Routines are found by
 //! name alone: which of several of a name is called, only the server knows, so all of them count.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use super::{Catalogue, FunctionKind, Relation, Touched};
+use crate::hash::HashMap;
 use crate::statement::routine::{self, Code};
 
 /// A routine as the server describes it.

@@ -3,13 +3,14 @@
 //! Masks are named by patterns and decided by origin: here every column of every relation gets its answer,
 //! with inheritance and views followed. What is not found is unknown.
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::documents::{self, Mask};
 use super::{Catalogue, Relation, views};
 use crate::config::Predicates;
 use crate::config::pattern::ColumnPattern;
+use crate::hash::{HashMap, HashSet};
 use crate::mask::{JsonMask, Method};
 use crate::rule::RuleId;
 use crate::snapshot::UserRules;
@@ -73,13 +74,13 @@ impl Sight {
         inherit(catalogue, &mut relations);
         generated(catalogue, &mut relations);
         handed_on(catalogue, &mut relations);
-        Views { catalogue, rules, relations: &mut relations, done: HashSet::new() }.all();
+        Views { catalogue, rules, relations: &mut relations, done: HashSet::default() }.all();
         let mut sight = Self {
-            highest: HashMap::new(),
-            reaching: HashMap::new(),
-            masked_columns: HashSet::new(),
-            denied_columns: HashMap::new(),
-            denying: HashMap::new(),
+            highest: HashMap::default(),
+            reaching: HashMap::default(),
+            masked_columns: HashSet::default(),
+            denied_columns: HashMap::default(),
+            denying: HashMap::default(),
             relations,
         };
         sight.name(catalogue, rules);

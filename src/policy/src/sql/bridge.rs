@@ -14,7 +14,7 @@ use sqlparser::tokenizer::{Location, Span, Token as ParserToken, TokenWithSpan, 
 
 use super::Dialect;
 use super::dialect::Postgres;
-use super::lexer::{Kind, Lexed, Token};
+use super::lexer::{Kind, Lexed, Token, key};
 use super::xml::{self, Edit};
 use super::{keyword, silent};
 
@@ -181,56 +181,63 @@ fn convert(lexed: &Lexed<'_>, range: core::ops::Range<usize>) -> Option<Vec<Toke
                 continue;
             }
         }
-        if lexed.is_word(token, "values") {
-            in_values = true;
-        } else if in_values
-            && lexed.is_sign(token, ",")
-            && let Some(end) = literal_row(lexed, index + 1, range.end)
-            && converted.tokens.last().is_some_and(|last| last.token == ParserToken::RParen)
-        {
-            index = end;
-            continue;
-        } else if in_values && token.kind == Kind::Word && !is_literal_word(lexed, token) {
-            in_values = false;
+        match token.kind {
+            Kind::Sign => {
+                if in_values
+                    && lexed.is_sign(token, ",")
+                    && let Some(end) = literal_row(lexed, index + 1, range.end)
+                    && converted.tokens.last().is_some_and(|last| last.token == ParserToken::RParen)
+                {
+                    index = end;
+                    continue;
+                }
+                if closing.take_if(|at| *at == index).is_some() {
+                    index += 1;
+                    continue;
+                }
+            }
+            Kind::Word if lexed.is_word(token, "values") => in_values = true,
+            Kind::Word => in_values = in_values && is_literal_word(lexed, token),
+            _ => {}
         }
-        let silent = silent::length(lexed, index, range.end);
-        if silent > 0 && index > range.start {
-            index += silent;
-            continue;
+        if matches!(token.kind, Kind::Sign | Kind::Word) {
+            let silent = silent::length(lexed, index, range.end);
+            if silent > 0 && index > range.start {
+                index += silent;
+                continue;
+            }
         }
-        if is_only(lexed, index) {
-            index += 1;
-            // `ONLY (t)`: the parentheses go, too.
-            if is_sign(lexed, index, "(") {
+        if token.kind == Kind::Word {
+            if is_only(lexed, index) {
                 index += 1;
-                let behind = (index..range.end).find(|at| !is_named(lexed, *at) && !is_sign(lexed, *at, "."));
-                closing = behind.filter(|at| is_sign(lexed, *at, ")"));
+                // `ONLY (t)`: the parentheses go, too.
+                if is_sign(lexed, index, "(") {
+                    index += 1;
+                    let behind = (index..range.end).find(|at| !is_named(lexed, *at) && !is_sign(lexed, *at, "."));
+                    closing = behind.filter(|at| is_sign(lexed, *at, ")"));
+                }
+                continue;
             }
-            continue;
-        }
-        if closing.take_if(|at| *at == index).is_some() {
-            index += 1;
-            continue;
-        }
-        if is_document(lexed, index) {
-            for token in [word("distinct"), word("from"), ParserToken::SingleQuotedString(String::new())] {
-                converted.push(token)?;
+            if is_document(lexed, index) {
+                for token in [word("distinct"), word("from"), ParserToken::SingleQuotedString(String::new())] {
+                    converted.push(token)?;
+                }
+                index += 1;
+                continue;
             }
-            index += 1;
-            continue;
-        }
-        if is_spelled_out(lexed, index) {
-            // Only the sign goes over: `OPERATOR`, `(`, `pg_catalog` and `.` before it, and `)` behind.
-            converted.push(parser_token(lexed, index + 4)??)?;
-            index += 6;
-            continue;
-        }
-        if is_table_command(lexed, range.start, index) {
-            for token in [word("select"), ParserToken::Mul, word("from")] {
-                converted.push(token)?;
+            if is_spelled_out(lexed, index) {
+                // Only the sign goes over: `OPERATOR`, `(`, `pg_catalog` and `.` before it, and `)` behind.
+                converted.push(parser_token(lexed, index + 4)??)?;
+                index += 6;
+                continue;
             }
-            index += 1;
-            continue;
+            if is_table_command(lexed, range.start, index) {
+                for token in [word("select"), ParserToken::Mul, word("from")] {
+                    converted.push(token)?;
+                }
+                index += 1;
+                continue;
+            }
         }
         if let Some(token) = parser_token(lexed, index)? {
             converted.push(token)?;
@@ -242,12 +249,21 @@ fn convert(lexed: &Lexed<'_>, range: core::ops::Range<usize>) -> Option<Vec<Toke
 
 /// A word without quotes, folded.
 fn word(name: &str) -> ParserToken {
-    ParserToken::Word(Word { keyword: keyword::lookup(name), value: name.to_owned(), quote_style: None })
+    keyed_word(name, key(name.as_bytes()))
+}
+
+/// The same, with the key of its token.
+fn keyed_word(name: &str, key: u64) -> ParserToken {
+    ParserToken::Word(Word { keyword: keyword::lookup(name, key), value: name.to_owned(), quote_style: None })
 }
 
 #[inline(always)]
+fn is_word(lexed: &Lexed<'_>, index: usize, word: &str) -> bool {
+    lexed.tokens().get(index).is_some_and(|token| lexed.is_word(token, word))
+}
+
 fn word_in(lexed: &Lexed<'_>, index: usize, words: &[&str]) -> bool {
-    lexed.tokens().get(index).is_some_and(|token| words.iter().any(|word| lexed.is_word(token, word)))
+    words.iter().any(|word| is_word(lexed, index, word))
 }
 
 fn is_named(lexed: &Lexed<'_>, index: usize) -> bool {
@@ -260,16 +276,16 @@ fn is_sign(lexed: &Lexed<'_>, index: usize, sign: &str) -> bool {
 
 /// ONLY before a table or a table in parentheses; not that of `FETCH FIRST ROW ONLY`.
 fn is_only(lexed: &Lexed<'_>, index: usize) -> bool {
-    word_in(lexed, index, &["only"])
+    is_word(lexed, index, "only")
         && (is_sign(lexed, index + 1, "(") || is_named(lexed, index + 1))
         && !index.checked_sub(1).is_some_and(|before| word_in(lexed, before, &["row", "rows"]))
 }
 
 /// `OPERATOR(pg_catalog.=) ANY`, as pg_dump writes it: the parser reads it only without the quantifier.
 fn is_spelled_out(lexed: &Lexed<'_>, index: usize) -> bool {
-    word_in(lexed, index, &["operator"])
+    is_word(lexed, index, "operator")
         && is_sign(lexed, index + 1, "(")
-        && word_in(lexed, index + 2, &["pg_catalog"])
+        && is_word(lexed, index + 2, "pg_catalog")
         && is_sign(lexed, index + 3, ".")
         && ["=", "<>", "<", "<=", ">", ">="].iter().any(|sign| is_sign(lexed, index + 4, sign))
         && is_sign(lexed, index + 5, ")")
@@ -278,16 +294,16 @@ fn is_spelled_out(lexed: &Lexed<'_>, index: usize) -> bool {
 
 /// The last word of `x IS DOCUMENT` and `x IS NOT DOCUMENT`: they compare, which is all that is to be known.
 fn is_document(lexed: &Lexed<'_>, index: usize) -> bool {
-    if !word_in(lexed, index, &["document"]) {
+    if !is_word(lexed, index, "document") {
         return false;
     }
-    let before = |count: usize, word: &str| index.checked_sub(count).is_some_and(|at| word_in(lexed, at, &[word]));
+    let before = |count: usize, word: &str| index.checked_sub(count).is_some_and(|at| is_word(lexed, at, word));
     before(1, "is") || before(1, "not") && before(2, "is")
 }
 
 /// `TABLE t` where a query may stand.
 fn is_table_command(lexed: &Lexed<'_>, start: usize, index: usize) -> bool {
-    if !word_in(lexed, index, &["table"]) || !is_named(lexed, index + 1) {
+    if !is_word(lexed, index, "table") || !is_named(lexed, index + 1) {
         return false;
     }
     let Some(before) = index.checked_sub(1).filter(|before| *before >= start) else { return true };
@@ -321,7 +337,7 @@ fn literal_row(lexed: &Lexed<'_>, start: usize, end: usize) -> Option<usize> {
 fn parser_token(lexed: &Lexed<'_>, index: usize) -> Option<Option<ParserToken>> {
     let token = lexed.tokens().get(index)?;
     let converted = match token.kind {
-        Kind::Word => word(&lexed.name(index)?),
+        Kind::Word => keyed_word(&lexed.name(index)?, token.key),
         Kind::Quoted | Kind::UnicodeQuoted => ParserToken::Word(Word {
             keyword: Keyword::NoKeyword,
             value: lexed.name(index)?.into_owned(),

@@ -9,7 +9,7 @@
 
 use core::any::TypeId;
 
-use sqlparser::ast::{Expr, ObjectName};
+use sqlparser::ast::{Expr, Ident, ObjectName};
 use sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -126,6 +126,25 @@ fn next(parser: &Parser<'_>) -> Next {
     }
 }
 
+/// The second part of `a.b`, where that is all of the name. The parser would read `a`, find the point, gather what
+/// is behind it as accesses to a value, and make a name of them in the end.
+fn member(parser: &Parser<'_>) -> Option<Ident> {
+    if *token(parser, 1) != Token::Period {
+        return None;
+    }
+    let part = parser.peek_nth_token_ref(2);
+    let Token::Word(word) = &part.token else { return None };
+    let ends = match token(parser, 3) {
+        Token::Period | Token::LParen | Token::LBracket => false,
+        Token::Word(word) => word.keyword != Keyword::ARRAY,
+        _ => true,
+    };
+    // The parser takes one part alone for the value of INTERVAL.
+    let is_interval =
+        matches!(&parser.get_current_token().token, Token::Word(word) if word.keyword == Keyword::INTERVAL);
+    (ends && !is_interval).then(|| word.to_ident(part.span))
+}
+
 impl Postgres {
     fn prefix(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
         let first = parser.peek_token_ref();
@@ -137,6 +156,13 @@ impl Postgres {
             Token::Word(word) if is_name(word.keyword) && word.value != "xml" => word,
             _ => return None,
         };
+        if let Some(member) = member(parser) {
+            let parts = vec![name.to_ident(first.span), member];
+            for _ in 0..3 {
+                parser.advance_token();
+            }
+            return Some(Ok(Expr::CompoundIdentifier(parts)));
+        }
         match next(parser) {
             Next::Unclear => None,
             Next::Other => {
@@ -262,7 +288,7 @@ mod tests {
     }
 
     /// Where an expression begins, with a word in place of `?`.
-    const PLACES: [&str; 34] = [
+    const PLACES: [&str; 40] = [
         "SELECT ? FROM t",
         "SELECT ?, b FROM t",
         "SELECT ?.a, b.? FROM t",
@@ -288,6 +314,12 @@ mod tests {
         "SELECT ?(a => 1, b := 2)",
         "SELECT ?('a' : 1)",
         "SELECT ?(+) FROM t",
+        "SELECT ?.b 'x', a.? 'x', ?.b ARRAY '1', a.? ARRAY '1', a.?[1] FROM t",
+        "SELECT interval ?.b, interval ? day, interval a.? FROM t",
+        "SELECT ?.b(1), a.?(1), ?.b.*, a.?.*, ?.b.c(2) FROM t",
+        "SELECT a.? AS x, ?.b x, -?.b, a.? + b.?, f(?.b, a.?), (?.b).c FROM t",
+        "SELECT ?.b::text, a.? IS NULL, a.? COLLATE \"C\", a.? AT TIME ZONE 'x', ?.b BETWEEN a.? AND ?.b FROM t",
+        "SELECT ?.$1, a.'x', ?.\"Q\", ?.1 FROM t",
         "SELECT s.?(1), ?.f(2) FROM t",
         "SELECT 1 + ? * -? FROM t",
         "SELECT NOT ? FROM t WHERE ? IS NULL AND ? BETWEEN ? AND ? OR ? IN (?, 1) OR ? LIKE 'a'",

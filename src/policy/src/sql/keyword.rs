@@ -1,10 +1,12 @@
 //! The parser's keywords by their spelling.
 //!
 //! Every word of a statement is looked up, so the table is laid out when this is compiled, by a hash of the folded
-//! word; the parser's own search compares some ten keywords letter by letter. A client that knows the hash gains
+//! word's beginning; the parser's own search compares some ten keywords letter by letter. A client that knows the hash gains
 //! nothing: the words in the table are fixed, and no run of used slots is long.
 
 use sqlparser::keywords::{ALL_KEYWORDS, ALL_KEYWORDS_INDEX, Keyword};
+
+use super::lexer::key;
 
 /// Slots of the table, a power of two: about three for each keyword, so that most words that are none end at once.
 const SLOTS: usize = 4096;
@@ -12,15 +14,12 @@ const SLOTS: usize = 4096;
 /// For each slot the keyword's number and one, or zero.
 static TABLE: [u16; SLOTS] = table();
 
-/// FNV-1a of the word in lower case, its high bits folded in: <http://www.isthe.com/chongo/tech/comp/fnv/>.
-const fn slot(word: &[u8]) -> usize {
-    let mut hash: u32 = 0x811c_9dc5;
-    let mut at = 0;
-    while at < word.len() {
-        hash = (hash ^ word[at].to_ascii_lowercase() as u32).wrapping_mul(0x0100_0193);
-        at += 1;
-    }
-    ((hash ^ (hash >> 15)) as usize) % SLOTS
+/// The slot of a word by its first letters, as the lexer's tokens have them ([`key`]), and its length: a product by
+/// the golden ratio, of which the high bits are spread best (Knuth, The Art of Computer Programming, 6.4).
+#[expect(clippy::cast_possible_truncation, reason = "below the number of slots")]
+const fn slot(key: u64, length: usize) -> usize {
+    let product = (key ^ ((length as u64) << 56)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (product >> (u64::BITS - SLOTS.trailing_zeros())) as usize
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "asserted: there are fewer keywords than slots")]
@@ -29,7 +28,8 @@ const fn table() -> [u16; SLOTS] {
     let mut table = [0; SLOTS];
     let mut keyword = 0;
     while keyword < ALL_KEYWORDS.len() {
-        let mut at = slot(ALL_KEYWORDS[keyword].as_bytes());
+        let word = ALL_KEYWORDS[keyword].as_bytes();
+        let mut at = slot(key(word), word.len());
         while table[at] != 0 {
             at = (at + 1) % SLOTS;
         }
@@ -39,9 +39,9 @@ const fn table() -> [u16; SLOTS] {
     table
 }
 
-/// The keyword that an unquoted word is, whatever its case.
-pub(super) fn lookup(word: &str) -> Keyword {
-    let mut at = slot(word.as_bytes());
+/// The keyword that an unquoted word is, whatever its case. `key` is that of the word.
+pub(super) fn lookup(word: &str, key: u64) -> Keyword {
+    let mut at = slot(key, word.len());
     while let Some(number) = TABLE.get(at).and_then(|entry| usize::from(*entry).checked_sub(1)) {
         if ALL_KEYWORDS.get(number).is_some_and(|keyword| keyword.eq_ignore_ascii_case(word)) {
             return ALL_KEYWORDS_INDEX.get(number).copied().unwrap_or(Keyword::NoKeyword);
@@ -62,7 +62,7 @@ mod tests {
         for word in ALL_KEYWORDS.iter().copied().chain(others) {
             for word in [word.to_owned(), word.to_ascii_lowercase(), format!("{word}x"), format!("x{word}")] {
                 let Token::Word(expected) = Token::make_word(&word, None) else { unreachable!() };
-                assert_eq!(lookup(&word), expected.keyword, "{word}");
+                assert_eq!(lookup(&word, key(word.as_bytes())), expected.keyword, "{word}");
             }
         }
     }

@@ -56,7 +56,7 @@ pub struct Token {
     /// Offset behind its last byte.
     pub end: u32,
     /// The first bytes of a word, folded, or of a sign, by which most are told from what somebody looks for.
-    key: u64,
+    pub(super) key: u64,
 }
 
 impl Token {
@@ -70,6 +70,7 @@ impl Token {
         Self { kind, start: u32::try_from(start).unwrap_or(0), end: u32::try_from(end).unwrap_or(0), key }
     }
 
+    #[inline(always)]
     fn is(&self, kind: Kind, text: &str) -> bool {
         self.kind == kind && (self.end - self.start) as usize == text.len() && self.key == key(text.as_bytes())
     }
@@ -80,7 +81,7 @@ const KEY_BYTES: usize = 8;
 
 /// The first bytes of a word or sign, ASCII letters in lower case. Known when this is compiled, for a fixed text.
 #[inline(always)]
-const fn key(text: &[u8]) -> u64 {
+pub(super) const fn key(text: &[u8]) -> u64 {
     let mut key = 0;
     let mut at = 0;
     while at < text.len() && at < KEY_BYTES {
@@ -195,8 +196,22 @@ impl<'a> Lexed<'a> {
     /// The name that a word or quoted name stands for: folded, unescaped, cut to [`NAME_BYTES`]; `None` for
     /// other tokens.
     #[must_use]
+    #[inline]
     pub fn name(&self, index: usize) -> Option<Cow<'_, str>> {
         let token = self.tokens.get(index)?;
+        // Asked of every word again and again, and nearly always a part of the folded text.
+        if token.kind == Kind::Word
+            && (token.end - token.start) as usize <= NAME_BYTES
+            && let Some(word) =
+                self.folded.as_deref().and_then(|text| text.get(token.start as usize..token.end as usize))
+        {
+            return Some(Cow::Borrowed(word));
+        }
+        self.decoded(index, token)
+    }
+
+    /// A name that is no short word.
+    fn decoded(&self, index: usize, token: &Token) -> Option<Cow<'_, str>> {
         if token.kind == Kind::Word {
             let word = self.word(token);
             return Some(if let Dialect::MySql(_) = self.options.dialect { word } else { escape::cut(word) });

@@ -161,7 +161,8 @@ fn query_kinds(tokens: Tokens<'_, '_>, range: Range<usize>, kind: Kind) -> KindS
     let mut kinds = KindSet::of(kind);
     let with = tokens.is_word(range.start, "with");
     // MySQL has words between INSERT or REPLACE and INTO.
-    let target = tokens.find_word(range.clone(), "into").filter(|_| kind == Kind::INSERT && !with);
+    let has_target = kind == Kind::INSERT && !with;
+    let target = if has_target { tokens.find_word(range.clone(), "into") } else { None };
     for at in range.start + 1..range.end {
         let before_is_paren = tokens.is_sign(at - 1, "(");
         if (before_is_paren || (with && tokens.is_sign(at - 1, ")"))) && tokens.kind(at) == Some(TokenKind::Word) {

@@ -8,6 +8,7 @@
 
 use core::ops::Range;
 
+use super::beginnings::Beginnings;
 use super::copy::{Copy, End};
 use super::kind::{Kind, KindSet};
 use super::tokens::Tokens;
@@ -51,15 +52,25 @@ const FUNCTIONS: &[(&str, Kind)] = &[
     ("xpath_table", Kind::DYNAMIC_SQL),
 ];
 
+static BEGINNINGS: Beginnings = {
+    let (mut beginnings, mut at) = (Beginnings::new(), 0);
+    while at < FUNCTIONS.len() {
+        beginnings = beginnings.with(FUNCTIONS[at].0);
+        at += 1;
+    }
+    beginnings
+};
+
 /// The classes of a call of a function of this name.
 pub(super) fn of_function(name: &str) -> KindSet {
     let fits = |entry: &str| match entry.strip_suffix('*') {
         Some(start) => name.starts_with(start),
         None => entry == name,
     };
-    // Most names are told from an entry by their first letter; this is asked of every call.
-    let first = name.as_bytes().first();
-    let fitting = FUNCTIONS.iter().filter(|(entry, _)| entry.as_bytes().first() == first && fits(entry));
+    if !BEGINNINGS.fit(name) {
+        return KindSet::EMPTY;
+    }
+    let fitting = FUNCTIONS.iter().filter(|(entry, _)| fits(entry));
     fitting.fold(KindSet::EMPTY, |all, (_, class)| all.union(KindSet::of(*class)))
 }
 

@@ -228,9 +228,11 @@ impl Reader<'_, '_, '_> {
             unsettles: false,
             wants_columns: false,
         };
-        let (mut parts, mut reported) = (Vec::new(), BTreeSet::new());
+        let statements = self.tokens.statements();
+        // A part is large, and nearly every text is one: no room for others.
+        let (mut parts, mut reported) = (Vec::with_capacity(statements.len()), BTreeSet::new());
         let unsettled = self.context.unsettled();
-        for range in self.tokens.statements() {
+        for range in statements {
             // Behind a statement that may change it, the path of the session says nothing.
             let context = if judgement.changes_settings { &unsettled } else { self.context };
             let doubted = (judgement.runs_code && !context.settings_in_doubt)
@@ -645,7 +647,9 @@ impl Reader<'_, '_, '_> {
         if facts.renames || facts.relations.iter().any(|relation| relation.maybe_cte) {
             return MaskedParameters::All;
         }
-        parameters::masked(statement, &|name| sight.is_masked_column(name) || facts.row_names.contains(name))
+        parameters::masked(statement, &facts.parameters, &|name| {
+            sight.is_masked_column(name) || facts.row_names.contains(name)
+        })
     }
 }
 

@@ -8,6 +8,7 @@
 //! Code of the users that runs behind a statement (triggers, defaults, casts, rules on tables …) is found by
 //! [`behind`] and counts as called.
 
+mod beginnings;
 pub(crate) mod behind;
 mod carriers;
 mod classes;

@@ -5,6 +5,7 @@
 //! leave, so new server versions must be checked against them.
 
 use super::ClientEncoding;
+use super::beginnings::Beginnings;
 use super::tokens::Tokens;
 use crate::sql::lexer::Kind;
 
@@ -44,6 +45,15 @@ const OPAQUE: &[&str] = &[
     "xpath_table",
 ];
 
+static BEGINNINGS: Beginnings = {
+    let (mut beginnings, mut at) = (Beginnings::new(), 0);
+    while at < OPAQUE.len() {
+        beginnings = beginnings.with(OPAQUE[at]);
+        at += 1;
+    }
+    beginnings
+};
+
 /// Functions among those that only show data: they can run no other statement.
 fn only_reads(name: &str) -> bool {
     !(name.starts_with("dblink")
@@ -58,9 +68,7 @@ pub(super) fn is_opaque(name: &str) -> bool {
         Some(start) => name.starts_with(start),
         None => entry == name,
     };
-    // Most names are told from an entry by their first letter; this is asked of every call.
-    let first = name.as_bytes().first();
-    OPAQUE.iter().any(|entry| entry.as_bytes().first() == first && fits(entry))
+    BEGINNINGS.fit(name) && OPAQUE.iter().any(|entry| fits(entry))
 }
 
 /// Whether a function may run any statement.
@@ -132,6 +140,7 @@ pub(super) fn switches_encoding(tokens: Tokens<'_, '_>, range: core::ops::Range<
         let named = match tokens.kind(at) {
             // Most tokens: not worth a decoded name.
             Some(Kind::Word) => tokens.is_word(at, "client_encoding"),
+            Some(Kind::Bits | Kind::Number | Kind::Parameter | Kind::Sign | Kind::Uescape) | None => false,
             _ => value(at).is_some_and(|value| value.eq_ignore_ascii_case("client_encoding")),
         };
         named || (tokens.is_word(at, "set") && (at..at + 4).any(|next| tokens.is_word(next, "names")))

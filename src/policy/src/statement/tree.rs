@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 
 use sqlparser::ast::{
     Expr, FromTable, ObjectName, ObjectNamePart, Query, Select, SetExpr, Statement, TableFactor, TableObject,
-    TableWithJoins, Visit, Visitor,
+    TableWithJoins, ValueWithSpan, Visit, Visitor,
 };
 
 use super::kind::{Kind, KindSet};
+use super::parameters::Beside;
 use super::projection::{self, Item};
 
 /// A name with its schema, if written.
@@ -74,6 +75,8 @@ pub(super) struct Facts {
     pub(super) row_names: BTreeSet<Box<str>>,
     /// Whether some SELECT is DISTINCT.
     pub(super) distinct: bool,
+    /// Which names stand beside which parameters.
+    pub(super) parameters: Beside,
 }
 
 /// Walks a statement.
@@ -273,6 +276,17 @@ impl Visitor for Walk {
         if let Expr::Function(function) = expr {
             self.facts.functions.extend(Name::of(&function.name));
         }
+        self.facts.parameters.enter(expr);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, _expr: &Expr) -> ControlFlow<()> {
+        self.facts.parameters.leave();
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_value(&mut self, value: &ValueWithSpan) -> ControlFlow<()> {
+        self.facts.parameters.value(value);
         ControlFlow::Continue(())
     }
 }

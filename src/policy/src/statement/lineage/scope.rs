@@ -109,7 +109,7 @@ impl<'a> Source<'a> {
     pub(super) fn find(&self, name: &str, found: &mut Lookup) {
         if let Some(index) = self.renamed.iter().position(|column| column.name.value == name) {
             match self.at(index) {
-                Some(value) => found.exact(&value),
+                Some(value) => found.exact(value),
                 None => found.possible(&self.row()),
             }
             return;
@@ -126,7 +126,7 @@ impl<'a> Source<'a> {
                         continue;
                     }
                     match column.name {
-                        Some(own) if own == name => found.exact(&column.value),
+                        Some(own) if own == name => found.exact(column.value.clone()),
                         Some(_) => {}
                         None => found.possible(&column.value.flow),
                     }
@@ -141,12 +141,12 @@ impl<'a> Source<'a> {
         for (index, column) in relation.columns.iter().enumerate() {
             if *column.name == *name && self.renamed(index).is_none() {
                 let origin = Origin::new(relation.oid, column.number);
-                found.exact(&Value { flow: Flow::of(origin), plain: true });
+                found.exact(Value { flow: Flow::of(origin), plain: true });
                 return;
             }
         }
         if SYSTEM_COLUMNS.contains(&name) {
-            found.exact(&Value::default());
+            found.exact(Value::default());
         } else if is_open(relation) {
             found.possible(&Flow::nothing());
         }
@@ -230,10 +230,10 @@ pub(super) struct Lookup {
 }
 
 impl Lookup {
-    fn exact(&mut self, value: &Value) {
+    fn exact(&mut self, value: Value) {
         match &mut self.exact {
-            Some(found) => found.or(value),
-            None => self.exact = Some(value.clone()),
+            Some(found) => found.or(&value),
+            None => self.exact = Some(value),
         }
     }
 
@@ -328,19 +328,19 @@ impl<'a> Level<'a> {
             match column.name {
                 Some(own) if own == name => {
                     named = true;
-                    found.exact(&column.value);
+                    found.exact(column.value.clone());
                 }
                 Some(_) => {}
                 None => found.possible(&column.value.flow),
             }
         }
         if !named && SYSTEM_COLUMNS.contains(&name) {
-            found.exact(&Value::default());
+            found.exact(Value::default());
         }
     }
 
     /// The sources of a name. Two of one name differ in their schema, or the server refuses the statement.
-    pub(super) fn named(&self, table: Table<'_>) -> impl Iterator<Item = &Source<'a>> {
+    pub(super) fn named<'t>(&self, table: Table<'t>) -> impl Iterator<Item = &Source<'a>> + use<'_, 'a, 't> {
         let all = self.sources.iter().chain(&self.aside);
         all.filter(move |source| !source.hidden && source.is(table))
     }
@@ -406,17 +406,17 @@ impl<'s, 'a> Scope<'s, 'a> {
         self.levels().any(|level| level.has_column(name))
     }
 
-    /// The innermost sources of a name.
-    pub(super) fn sources(&self, table: Table<'_>) -> Vec<&Source<'a>> {
-        let found = self.levels().map(|level| level.named(table).collect::<Vec<_>>());
-        found.into_iter().find(|sources| !sources.is_empty()).unwrap_or_default()
+    /// The innermost sources of a name: those of one level.
+    pub(super) fn sources<'t>(&self, table: Table<'t>) -> impl Iterator<Item = &Source<'a>> + use<'_, 's, 'a, 't> {
+        let innermost = self.levels().find(move |level| level.named(table).next().is_some());
+        innermost.into_iter().flat_map(move |level| level.named(table))
     }
 
     /// What the whole row of a source tells of; `None` where there is none of that name.
     pub(super) fn row(&self, table: Table<'_>) -> Option<Flow> {
-        let sources = self.sources(table);
-        let mut flow = sources.first()?.row();
-        for source in sources.iter().skip(1) {
+        let mut sources = self.sources(table);
+        let mut flow = sources.next()?.row();
+        for source in sources {
             flow.add(&source.row());
         }
         Some(flow)
@@ -425,9 +425,8 @@ impl<'s, 'a> Scope<'s, 'a> {
     /// A column of a source. `Err` with the whole row where the source has no column of that name, so that it
     /// may be a function of the row; `None` where there is no such source.
     pub(super) fn column_of(&self, table: Table<'_>, name: &str) -> Option<Result<Value, Flow>> {
-        let sources = self.sources(table);
         let mut found = Lookup::default();
-        for source in &sources {
+        for source in self.sources(table) {
             source.find(name, &mut found);
         }
         match found.certain().or_else(|| found.possible.map(Value::computed)) {

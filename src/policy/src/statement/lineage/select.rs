@@ -167,8 +167,9 @@ impl<'a> Resolver<'a> {
                     return;
                 };
                 let table = Table { schema: named.schema.as_deref(), name: &named.name };
-                match scope.sources(table).as_slice() {
-                    [source] => columns.extend(source.columns()),
+                let mut sources = scope.sources(table);
+                match (sources.next(), sources.next()) {
+                    (Some(source), None) => columns.extend(source.columns()),
                     // A column of a composite type is written `(c).*`, so this is an error to the server.
                     _ => columns.push(Column::spread(Flow::unknown())),
                 }
