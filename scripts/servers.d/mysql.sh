@@ -6,13 +6,14 @@
 mysqld_of() {
     case $(kind "$1") in
         mariadb) echo /usr/sbin/mariadbd ;;
+        mariadb118) echo "$MARIADB_HOME/usr/sbin/mariadbd" ;;
         mysql97) echo /usr/sbin/mysqld ;;
     esac
 }
 
 mysql_client_of() {
     case $(kind "$1") in
-        mariadb) echo mariadb ;;
+        mariadb | mariadb118) echo mariadb ;;
         mysql97) echo mysql ;;
     esac
 }
@@ -58,6 +59,10 @@ local_infile = ON
 TEXT
     case $(kind "$1") in
         mariadb) printf 'plugin_load_add = auth_ed25519\nsync_frm = OFF\n' ;;
+        mariadb118)
+            printf 'basedir = %s/usr\nplugin_dir = %s/usr/lib/mysql/plugin\n' "$MARIADB_HOME" "$MARIADB_HOME"
+            printf 'plugin_load_add = auth_ed25519\nplugin_load_add = auth_parsec\n'
+            ;;
         mysql97) printf 'mysqlx = OFF\nauto_generate_certs = OFF\n' ;;
     esac
     if ! has_suffix "$1" plain; then
@@ -73,6 +78,10 @@ make_mysql_instance() { # NAME
         mariadb)
             run_for "$name" mariadb-install-db --no-defaults --datadir="$inner/data" --skip-test-db --skip-name-resolve \
                 --auth-root-authentication-method=normal >/dev/null
+            ;;
+        mariadb118)
+            run_for "$name" "$MARIADB_HOME/usr/bin/mariadb-install-db" --no-defaults --basedir="$MARIADB_HOME/usr" \
+                --datadir="$inner/data" --skip-test-db --skip-name-resolve --auth-root-authentication-method=normal >/dev/null
             ;;
         mysql97) run_for "$name" "$(mysqld_of "$name")" --defaults-file="$inner/my.cnf" --initialize-insecure >/dev/null 2>&1 ;;
     esac
@@ -97,6 +106,10 @@ fill_mysql() { # NAME
     mysql_admin "$name" <"$ROOT/scripts/roles-$(kind "$name" | tr -d 0-9).sql"
     mysql_admin "$name" -e 'CREATE DATABASE shop'
     mysql_admin "$name" shop <"$ROOT/scripts/shop-mysql.sql"
+    if [ "$(kind "$name")" = mariadb118 ]; then
+        mysql_admin "$name" -e "CREATE USER parsec_user@'%' IDENTIFIED VIA parsec USING PASSWORD('parsec_user-secret');
+            GRANT ALL ON shop.* TO parsec_user@'%'"
+    fi
 }
 
 mysql_recipe() {

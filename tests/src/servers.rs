@@ -82,7 +82,7 @@ impl Server {
     #[must_use]
     pub fn family(&self) -> Family {
         match self.name.split('-').next() {
-            Some("mariadb") => Family::MariaDb,
+            Some("mariadb" | "mariadb118") => Family::MariaDb,
             Some("mysql97") => Family::MySql,
             _ => Family::Postgres,
         }

@@ -96,6 +96,29 @@ fn every_plugin_of_the_servers_passes() {
     }
 }
 
+/// A newer MariaDB's parsec, whose exchange is signed with a key that the client makes of the password: it passes as it
+/// is, over plain legs and over TLS on both.
+#[test]
+fn parsec_passes() {
+    let server = or_skip!(Server::find("mariadb118"));
+    for tls in [false, true] {
+        let mut setup = Setup::before(&server).policy(masked::POLICY);
+        if tls {
+            setup = setup.tls_required().upstream_tls("verify-full");
+        }
+        let gateway = setup.start();
+        let endpoint = gateway.endpoint("parsec_user", tls);
+        let finished = run(&server, &endpoint, "SELECT CURRENT_USER(), card FROM customers WHERE id = 1", false);
+        assert!(finished.stdout.contains("parsec_user@%\t*"), "{}", finished.everything());
+        let mut wrong = endpoint.clone();
+        wrong.password = "wrong".into();
+        let finished = run(&server, &wrong, "SELECT 1", false);
+        assert!(finished.stderr.contains("ERROR 1045 (28000)"), "{}", finished.everything());
+        let record = gateway.record("the login", |record| record["event"] == "connect");
+        assert!(record["user"] == "parsec_user" && record["tls"].is_string() == tls, "{record}");
+    }
+}
+
 #[test]
 fn a_refused_statement_is_error_1227_and_the_session_goes_on() {
     for name in ["mariadb", "mysql97"] {
