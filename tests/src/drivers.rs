@@ -48,9 +48,11 @@ pub fn java(source: &str, jar: &str) -> Result<Command, String> {
         return Err(format!("{jar} or a Java compiler is not installed: scripts/test does it"));
     }
     let source = root().join("tests/drivers").join(source);
-    let classes = compiled(&source, |folder| {
+    let shared = root().join("tests/drivers/java-shared/Output.java");
+    let classes = compiled(&[&source, &shared], |folder| {
         let mut compiler = Command::new("javac");
-        compiler.args(["-J-XX:TieredStopAtLevel=1", "-encoding", "UTF-8", "-cp", jar, "-d"]).arg(folder).arg(&source);
+        compiler.args(["-J-XX:TieredStopAtLevel=1", "-encoding", "UTF-8", "-cp", jar, "-d"]).arg(folder);
+        compiler.args([&source, &shared]);
         compiler
     });
     let mut command = Command::new("java");
@@ -70,7 +72,7 @@ pub fn go(source: &str, package: &str) -> Result<Command, String> {
         return Err(format!("Go or its package {package} is not installed: scripts/test does it"));
     }
     let source = root().join("tests/drivers").join(source);
-    let folder = compiled(&source, |folder| {
+    let folder = compiled(&[&source], |folder| {
         let mut compiler = Command::new("go");
         compiler.args(["build", "-o"]).arg(folder.join("driver")).arg(&source);
         // Without modules nothing is fetched; without C nothing else is needed.
@@ -104,13 +106,14 @@ fn folders() -> PathBuf {
     test.ancestors().nth(3).map(|target| target.join("tmp")).unwrap_or_default()
 }
 
-/// The folder of what a source compiles to, by its text: tests are processes of their own, and may run at once, so
-/// a folder appears when it is whole.
-fn compiled(source: &Path, compiler: impl FnOnce(&Path) -> Command) -> PathBuf {
-    let text = fs::read(source).expect("the driver's source");
+/// The folder of what sources compile to, by their texts and the first one's name: tests are processes of their own,
+/// and may run at once, so a folder appears when it is whole.
+fn compiled(sources: &[&PathBuf], compiler: impl FnOnce(&Path) -> Command) -> PathBuf {
     let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    let stem = source.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    for source in sources {
+        fs::read(source).expect("the driver's source").hash(&mut hasher);
+    }
+    let stem = sources.first().and_then(|source| source.file_name()).unwrap_or_default().to_string_lossy().into_owned();
     let done = folders().join(format!("{stem}-{:016x}", hasher.finish()));
     if !done.exists() {
         let partial = folders().join(format!("{stem}-partial-{}", std::process::id()));

@@ -1,6 +1,8 @@
 //! A small disk of memory, to be filled: what a full one does to whoever writes there.
 
-use crate::{gateway, program};
+use crate::gateway::{self, Gateway, Setup};
+use crate::program;
+use crate::servers::Server;
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
@@ -38,6 +40,13 @@ impl SmallDisk {
         Err(format!("cannot mount a disk: {refused}"))
     }
 
+    /// A gateway whose audit log lies here.
+    #[must_use]
+    pub fn gateway_before(&self, server: &Server, on_failure: &str) -> Gateway {
+        let setup = Setup::before(server).audit_path(&self.0.join("audit"));
+        setup.audit_lines(&format!("on_failure = \"{on_failure}\"")).start()
+    }
+
     /// Takes all room that is left. What fails is the last write, and what came before it stays.
     ///
     /// # Panics
@@ -54,6 +63,24 @@ impl SmallDisk {
     pub fn free(&self) {
         fs::remove_file(self.0.join("filler")).expect("remove");
     }
+}
+
+/// A statement whose record takes all that the log keeps of a text; it gives 16384.
+#[must_use]
+pub fn long_statement() -> String {
+    format!("SELECT length('{}')", "x".repeat(16 << 10))
+}
+
+/// Checks that each of so many long statements is recorded, or counted as missing.
+///
+/// # Panics
+/// When some are neither, or fewer than a hundred are missing.
+pub fn assert_all_counted(gateway: &Gateway, statements: usize) {
+    let gap = gateway.record("what is missing", |record| record["event"] == "gap");
+    assert!(gap["dropped"].as_u64().is_some_and(|dropped| dropped > 100), "{gap}");
+    let kept = gateway.records().iter().filter(|record| record["statement_cut"] == true).count();
+    let dropped = gap["dropped"].as_u64().and_then(|dropped| usize::try_from(dropped).ok());
+    assert_eq!(dropped.map(|dropped| dropped + kept), Some(statements), "each is recorded or counted as missing");
 }
 
 impl Drop for SmallDisk {

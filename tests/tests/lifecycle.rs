@@ -4,7 +4,7 @@ use integration::gateway::{self, Gateway, Setup};
 use integration::raw::message::{bind, execute, parse, query, sync};
 use integration::raw::{Client, transcript};
 use integration::servers::Server;
-use integration::small_disk::SmallDisk;
+use integration::small_disk::{SmallDisk, assert_all_counted, long_statement};
 use integration::{audit, masked, or_skip, program};
 use serde_json::Value;
 use std::fs;
@@ -193,16 +193,10 @@ fn idle_clients_are_told_and_closed_after_the_idle_timeout() {
 
 /// A gateway whose audit log lies on a disk that is full, and a client of it.
 fn on_a_full_disk(server: &Server, disk: &SmallDisk, on_failure: &str) -> (Gateway, Client) {
-    let setup = Setup::before(server).audit_path(&disk.0.join("audit"));
-    let gateway = setup.audit_lines(&format!("on_failure = \"{on_failure}\"")).start();
+    let gateway = disk.gateway_before(server, on_failure);
     let client = Client::login(&gateway.endpoint("trust_user", false));
     disk.fill();
     (gateway, client)
-}
-
-/// A statement whose record takes all that the log keeps of a text.
-fn long_statement() -> String {
-    format!("SELECT length('{}')", "x".repeat(16 << 10))
 }
 
 #[test]
@@ -235,11 +229,7 @@ fn statements_run_unrecorded_where_the_config_says_so() {
         assert!(said.contains("D 16384"), "{said}");
     }
     disk.free();
-    let gap = gateway.record("what is missing", |record| record["event"] == "gap");
-    assert!(gap["dropped"].as_u64().is_some_and(|dropped| dropped > 100), "{gap}");
-    let kept = gateway.records().iter().filter(|record| record["statement_cut"] == true).count();
-    let dropped = gap["dropped"].as_u64().and_then(|dropped| usize::try_from(dropped).ok());
-    assert_eq!(dropped.map(|dropped| dropped + kept), Some(1500), "each is recorded or counted as missing");
+    assert_all_counted(&gateway, 1500);
 }
 
 #[test]

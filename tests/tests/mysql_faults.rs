@@ -8,8 +8,8 @@ use integration::mysql_raw::message::{framed, lying, query, simple};
 use integration::mysql_raw::reply::{Form, Reply};
 use integration::mysql_raw::{Client, USUAL};
 use integration::servers::{Endpoint, Server};
-use integration::small_disk::SmallDisk;
-use integration::{audit, masked, or_skip, program};
+use integration::small_disk::{SmallDisk, assert_all_counted, long_statement};
+use integration::{audit, drivers, masked, or_skip, program, skip};
 use mysql::constant::command;
 use serde_json::Value;
 use std::io;
@@ -273,6 +273,31 @@ fn a_client_gone_in_the_middle_of_a_result_frees_the_server() {
 }
 
 #[test]
+fn a_client_that_vanishes_without_a_word_is_left_in_time() {
+    let server = or_skip!(Server::find("mariadb"));
+    let _ = or_skip!(drivers::python("mysql_vanish.py", "pymysql"));
+    let gateway = Setup::before(&server).gateway_lines("idle_timeout = \"4s\"").start();
+    // Idle, and while its statement runs, whose reply then finds nobody.
+    for statement in ["", "SELECT SLEEP(2)"] {
+        let mut client = drivers::python("mysql_vanish.py", "pymysql").expect("it was found before");
+        client.args(gateway.endpoint("dora", false).driver_arguments()).arg(format!("statement={statement}"));
+        let said = program::run(&mut client, Duration::from_secs(60));
+        if said.everything().contains("PermissionError") {
+            skip::skipped("a_client_that_vanishes", "only root may take a socket away so");
+            return;
+        }
+        let said = said.expect_success().stdout;
+        let id = said.trim().strip_prefix("id ").expect("the connection's id");
+        let sql = format!("SELECT COUNT(*) FROM information_schema.processlist WHERE id = {id}");
+        assert_eq!(server.admin("mysql", &sql), "1", "nobody has heard that the client is gone");
+        program::eventually("the server's session ends", Duration::from_secs(30), || {
+            (server.admin("mysql", &sql) == "0").then_some(())
+        });
+    }
+    assert!(gateway.metric("wiregate_sessions_open") < 0.5);
+}
+
+#[test]
 fn a_slow_client_gets_every_byte_and_costs_little_memory() {
     let server = or_skip!(Server::find("mariadb"));
     let gateway = Setup::before(&server).start();
@@ -381,16 +406,10 @@ fn a_refused_statement_leaves_the_session_as_it_was() {
 
 /// A gateway whose audit log lies on a disk that is full, and a client of it.
 fn on_a_full_disk(server: &Server, disk: &SmallDisk, on_failure: &str) -> (Gateway, Client) {
-    let setup = Setup::before(server).audit_path(&disk.0.join("audit"));
-    let gateway = setup.audit_lines(&format!("on_failure = \"{on_failure}\"")).start();
+    let gateway = disk.gateway_before(server, on_failure);
     let client = Client::login(&gateway.endpoint("dora", false));
     disk.fill();
     (gateway, client)
-}
-
-/// A statement whose record takes all that the log keeps of a text.
-fn long_statement() -> String {
-    format!("SELECT LENGTH('{}')", "x".repeat(16 << 10))
 }
 
 #[test]
@@ -430,9 +449,5 @@ fn statements_run_unrecorded_where_the_config_says_so() {
         assert_eq!(client.query(&long_statement()).scalar(), "16384");
     }
     disk.free();
-    let gap = gateway.record("what is missing", |record| record["event"] == "gap");
-    assert!(gap["dropped"].as_u64().is_some_and(|dropped| dropped > 100), "{gap}");
-    let kept = gateway.records().iter().filter(|record| record["statement_cut"] == true).count();
-    let dropped = gap["dropped"].as_u64().and_then(|dropped| usize::try_from(dropped).ok());
-    assert_eq!(dropped.map(|dropped| dropped + kept), Some(1500), "each is recorded or counted as missing");
+    assert_all_counted(&gateway, 1500);
 }

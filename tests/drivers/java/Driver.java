@@ -9,12 +9,9 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
-import java.sql.ResultSetMetaData;
 import java.sql.SQLException;
 import java.sql.Savepoint;
 import java.sql.Statement;
-import java.util.HashMap;
-import java.util.Map;
 import java.util.Properties;
 import org.postgresql.PGConnection;
 import org.postgresql.PGNotification;
@@ -23,16 +20,7 @@ import org.postgresql.largeobject.LargeObject;
 import org.postgresql.largeobject.LargeObjectManager;
 import org.postgresql.util.PSQLException;
 
-public final class Driver {
-    private static final String COLUMNS = "id, name, email, card, card_number, ssn, spouse_ssn, birthday";
-    private static final String MASKED = "SELECT " + COLUMNS + " FROM customers WHERE id <= 5 ORDER BY id";
-    private static final String VIEW = "SELECT id, name, email, phone, card FROM customer_contacts WHERE id <= 5 ORDER BY id";
-    private static final Map<String, String> options = new HashMap<>();
-
-    private interface Part {
-        void run(Connection connection) throws Exception;
-    }
-
+public final class Driver extends Output {
     private static Connection connect(String... more) throws SQLException {
         Properties properties = new Properties();
         properties.setProperty("user", options.get("user"));
@@ -47,26 +35,6 @@ public final class Driver {
         }
         return DriverManager.getConnection(
             "jdbc:postgresql://" + options.get("host") + ":" + options.get("port") + "/" + options.get("dbname"), properties);
-    }
-
-    private static void emit(Object... values) {
-        StringBuilder line = new StringBuilder();
-        for (Object value : values) {
-            line.append(line.length() == 0 ? "" : " ").append(String.valueOf(value).replace("\n", "\\n"));
-        }
-        System.out.println(line);
-    }
-
-    private static void emitRows(String label, ResultSet rows) throws SQLException {
-        ResultSetMetaData description = rows.getMetaData();
-        while (rows.next()) {
-            StringBuilder line = new StringBuilder(label);
-            for (int i = 1; i <= description.getColumnCount(); i++) {
-                String cell = rows.getString(i);
-                line.append(' ').append(description.getColumnLabel(i)).append('=').append(cell == null ? "NULL" : cell);
-            }
-            emit(line);
-        }
     }
 
     private static void types(Connection connection) throws SQLException {
