@@ -96,12 +96,41 @@ fn on_mariadb(client: &mut Client) {
     ];
     let bulk = client.ask(&message::bulk_execute(insert.id, 128, &rows));
     assert_eq!(bulk.code(), 0, "{bulk}");
+    returning_is_counted(client);
     // PREPARE and EXECUTE of −1 in one write.
     let execute = message::execute(u32::MAX, 0, &[Parameter::Int(7), Parameter::Text("seven")], false);
     client.command(&message::prepare(b"SELECT ?, ?"));
     client.command(&execute);
     assert_eq!(client.reply(Form::Prepare).code(), 0);
     assert!(client.reply(Form::Results(true)).cells().iter().any(|row| row.get(1).is_some_and(|cell| cell == "seven")));
+}
+
+/// What RETURNING shows is counted however it comes; what was written stays, as after any statement that has run.
+fn returning_is_counted(client: &mut Client) {
+    let values = |from: u32, count: u32| {
+        let rows: Vec<String> = (from..from + count).map(|n| format!("({n}, 'x')")).collect();
+        rows.join(", ")
+    };
+    let written = |client: &mut Client, at_least: u32| {
+        seen(&client.query(&format!("SELECT id FROM kept WHERE id >= {at_least} LIMIT 100"))).0
+    };
+    assert_eq!(seen(&client.query("CREATE TABLE kept (id int PRIMARY KEY, name varchar(20))")).1, 0);
+    const FROM: &str = "(SELECT MIN(c.id) FROM customers c)";
+    // The rule is about `customers`: what is shown comes from there.
+    let text = |from: u32, count: u32| format!("INSERT INTO kept VALUES {} RETURNING id, {FROM}", values(from, count));
+    assert_eq!(seen(&client.query(&text(100, 5))), (5, 0));
+    assert_eq!(seen(&client.query(&text(200, 9))), (5, 1226));
+    assert_eq!(written(client, 200), 9);
+    let prepared = client.prepare(&text(300, 9)).expect("a statement");
+    assert_eq!(seen(&client.execute(prepared.id, 0, &[])), (5, 1226));
+    assert_eq!(written(client, 300), 9);
+    let one = format!("INSERT INTO kept VALUES (?, ?) RETURNING id, {FROM}");
+    let prepared = client.prepare(&one).expect("a statement");
+    let rows: Vec<_> = (400..409).map(|n| vec![Parameter::Int(n), Parameter::Text("x")]).collect();
+    assert_eq!(seen(&client.ask(&message::bulk_execute(prepared.id, 128, &rows))), (5, 1226));
+    assert_eq!(written(client, 400), 9);
+    assert_eq!(seen(&client.query("DELETE FROM kept WHERE id >= 200 RETURNING id")), (27, 0));
+    assert_eq!(seen(&client.query("SELECT 'behind'")), (1, 0));
 }
 
 #[test]

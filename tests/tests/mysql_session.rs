@@ -100,6 +100,34 @@ fn mysql_says_the_same_over_tls() {
     assert_same("mysql97", |server| Setup::before(server).gateway_auth().tls_required(), true);
 }
 
+/// Commands that send everything unmasked are refused, with a record each, whoever sends them.
+fn assert_replication_is_refused(name: &str) {
+    let server = or_skip!(Server::find(name));
+    let gateway = Setup::before(&server).start();
+    let mut client = Client::login(&gateway.endpoint("dora", false));
+    for (code, rest, named) in [
+        (command::BINLOG_DUMP, &b"\x04\0\0\0\0\0\x63\0\0\0"[..], "COM_BINLOG_DUMP"),
+        (command::BINLOG_DUMP_GTID, &b"\0\0\x63\0\0\0\0\0\0\0"[..], "COM_BINLOG_DUMP_GTID"),
+        (command::REGISTER_SLAVE, &b"\x63\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"[..], "COM_REGISTER_SLAVE"),
+        (command::TABLE_DUMP, &b"\x04shop\x09customers"[..], "COM_TABLE_DUMP"),
+    ] {
+        assert_eq!(client.ask(&message::simple(code, rest)).code(), 1227, "{named}");
+        let record = gateway.record(named, |record| record["statement"] == named);
+        assert!(record["verdict"] == "deny" && record["error_code"] == 1227 && record["user"] == "dora", "{record}");
+    }
+    assert_eq!(client.query("SELECT 'well'").scalar(), "well");
+}
+
+#[test]
+fn replication_is_refused_and_recorded_before_mariadb() {
+    assert_replication_is_refused("mariadb");
+}
+
+#[test]
+fn replication_is_refused_and_recorded_before_mysql() {
+    assert_replication_is_refused("mysql97");
+}
+
 /// A SET decides how the statement behind it is read, and both are sent at once.
 fn assert_followed(name: &str) {
     let server = or_skip!(Server::find(name));
