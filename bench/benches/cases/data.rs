@@ -30,14 +30,27 @@ pub(super) const NAMES: [&str; 4] = ["id", "branch", "balance", "holder"];
 
 /// Whole rows of about 100 bytes, as many as fit into 64 KiB. Every `hit_every`-th holds an e-mail address.
 pub(super) fn batch(hit_every: Option<u32>) -> Vec<u8> {
+    gather(|id| row(&cells(id, hit_every)))
+}
+
+/// The same as COPY sends them in text, none with an address.
+pub(super) fn copy_batch() -> Vec<u8> {
+    gather(|id| frame(b'd', format!("{}\n", cells(id, None).join("\t")).as_bytes()))
+}
+
+fn cells(id: u32, hit_every: Option<u32>) -> [String; 4] {
+    let holder = if hit_every.is_some_and(|every| id.is_multiple_of(every)) {
+        format!("{:<80}", format!("ada.berg{id}@mail.example"))
+    } else {
+        format!("{:08x} wiregate {:<60}", id.wrapping_mul(0x9e37_79b9), "holder of no account at all")
+    };
+    [id.to_string(), (id % 97).to_string(), (id * 7919 % 100_000).to_string(), holder]
+}
+
+fn gather(frame_of: impl Fn(u32) -> Vec<u8>) -> Vec<u8> {
     let mut out = Vec::with_capacity(64 * 1024);
-    for id in 1u32.. {
-        let holder = if hit_every.is_some_and(|every| id % every == 0) {
-            format!("{:<80}", format!("ada.berg{id}@mail.example"))
-        } else {
-            format!("{:08x} wiregate {:<60}", id.wrapping_mul(0x9e37_79b9), "holder of no account at all")
-        };
-        let next = row(&[id.to_string(), (id % 97).to_string(), (id * 7919 % 100_000).to_string(), holder]);
+    for id in 1.. {
+        let next = frame_of(id);
         if out.len() + next.len() > 64 * 1024 {
             break;
         }

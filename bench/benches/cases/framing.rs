@@ -9,7 +9,7 @@ use policy::mask::{Method, RowMask};
 use postgres::session::{Output, Session, SessionOptions, TransactionStatus};
 
 use super::Case;
-use super::data::{NAMES, batch, detector_mask, frame, row};
+use super::data::{NAMES, batch, copy_batch, detector_mask, frame, row};
 use super::guard::{BenchGuard, column_mask, description};
 
 type State = (Session<BenchGuard>, BenchGuard, Output);
@@ -90,7 +90,39 @@ fn in_result(plan: Option<RowMask>) -> State {
     state
 }
 
-/// Exchanges of a point query, and batches of rows.
+/// A session in the middle of COPY out: the next bytes are lines.
+fn in_copy(plan: Option<RowMask>) -> State {
+    let mut state = session(plan);
+    let mut client = frame(b'Q', b"COPY wide_plain TO STDOUT\0");
+    let columns = u16::try_from(NAMES.len()).expect("few columns").to_be_bytes();
+    let mut server = frame(b'H', &[&[0][..], &columns, &[0; 2 * NAMES.len()]].concat());
+    exchange(&mut state, &mut client, &mut server);
+    state
+}
+
+/// Batches of COPY data in text, a line a frame.
+fn copies() -> impl Iterator<Item = Case> {
+    let lines = copy_batch();
+    let plans = [
+        ("forward", None, false),
+        ("one column redacted", Some(column_mask(Method::Redact)), true),
+        ("three detectors, clean", Some(detector_mask()), false),
+    ];
+    plans.into_iter().map(move |(name, plan, masks)| {
+        let mut state = in_copy(plan);
+        state.0.on_server(&mut lines.clone(), &mut state.1, &mut state.2).expect("lines");
+        assert_ne!(state.1.counts.is_empty(), masks, "{name}: what is measured must do what it says");
+        clear(&mut state.2);
+        let run = move |bytes: &mut [u8]| {
+            let (session, guard, out) = &mut state;
+            session.on_server(bytes, guard, out).expect("lines");
+            clear(out)
+        };
+        Case::changing("64 KiB of COPY data", name, lines.clone(), run).of_bytes(lines.len())
+    })
+}
+
+/// Exchanges of a point query, and batches of rows and of COPY data.
 pub(crate) fn cases() -> Vec<Case> {
     let clean = batch(None);
     let dense = batch(Some(3));
@@ -114,5 +146,5 @@ pub(crate) fn cases() -> Vec<Case> {
         };
         Case::changing("64 KiB of rows", name, bytes.clone(), run).of_bytes(bytes.len())
     });
-    points().into_iter().chain(rows).collect()
+    points().into_iter().chain(rows).chain(copies()).collect()
 }

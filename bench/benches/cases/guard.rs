@@ -7,7 +7,7 @@ use std::sync::Arc;
 use policy::mask::{MaskCounts, Method, RowMask};
 use policy::rule::RuleId;
 use wire::guard::{
-    CellOutcome, CopyPlan, CopyShape, Denial, ErrorTreatment, Guard, Judged, Outcome, Parameter, RowPlan,
+    CellOutcome, CopyPlan, CopyShape, CopySyntax, Denial, ErrorTreatment, Guard, Judged, Outcome, Parameter, RowPlan,
     StatementText, Treatment, Verdict,
 };
 use wire::value::Column;
@@ -83,7 +83,14 @@ impl Guard for BenchGuard {
     }
 
     fn plan_copy(&mut self, (): &(), _: u32, _: CopyShape) -> CopyPlan<Self::Plan> {
-        CopyPlan::Forward
+        match &self.plan {
+            Some(plan) => CopyPlan::Mask {
+                plan: Arc::clone(plan),
+                syntax: CopySyntax::Text { delimiter: b'\t', header: false },
+                null: (*b"\\N").into(),
+            },
+            None => CopyPlan::Forward,
+        }
     }
 
     fn treatment(&self, plan: &Self::Plan, column: usize) -> Treatment {

@@ -79,6 +79,18 @@ impl Format {
         }
     }
 
+    /// Masks the row that `bytes` begin with, and gives its length; `None` where it is not whole.
+    fn first<G: Guard>(&mut self, bytes: &mut [u8], cells: &mut Cells<'_, G>) -> Result<Option<usize>, Fault> {
+        if let Self::Text(text) = self
+            && let Some(length) = text.plain(bytes, cells)?
+        {
+            return Ok(Some(length));
+        }
+        let Some(length) = self.end(bytes)? else { return Ok(None) };
+        self.mask(bytes.get_mut(..length).ok_or_else(malformed_copy)?, cells)?;
+        Ok(Some(length))
+    }
+
     /// Masks one whole row.
     fn mask<G: Guard>(&mut self, row: &mut [u8], cells: &mut Cells<'_, G>) -> Result<(), Fault> {
         match self {
@@ -223,6 +235,9 @@ impl<G: Guard> CopyMask<G> {
     fn concerns(&mut self, batch: &[u8], payload: Range<usize>, hits: &mut Hits<'_>) -> bool {
         let bytes = batch.get(payload.clone()).unwrap_or_default();
         // Only rows as PostgreSQL sends them, one a frame, may be skipped without being read.
+        if let Format::Text(text) = &self.format {
+            return hits.any(&payload) || !text.is_plain_line(bytes);
+        }
         let one_row = bytes.last() == Some(&b'\n') && memchr::memchr(b'\n', bytes) == Some(bytes.len() - 1);
         hits.any(&payload) || !one_row || self.format.hides(bytes) || self.has_header()
     }
@@ -325,11 +340,11 @@ impl<G: Guard> CopyMask<G> {
         };
         self.splices.clear();
         let mut at = 0;
-        while let Some(length) = self.format.end(payload.get(at..).unwrap_or_default())? {
-            let row = payload.get_mut(at..at + length).ok_or_else(malformed_copy)?;
+        while at < payload.len() {
+            let rest = payload.get_mut(at..).unwrap_or_default();
             let base = offset + at;
             let mut cells = Cells { rows: &self.rows, guard, hits, base, splices: &mut self.splices };
-            self.format.mask(row, &mut cells)?;
+            let Some(length) = self.format.first(rest, &mut cells)? else { break };
             at += length;
         }
         // Splices are about the payload from here on.

@@ -152,6 +152,7 @@ impl CatalogueBuilder {
         let is_relation = |name: &str| names.get(name).is_some_and(|oids| oids.iter().any(is_user));
         self.behind.settle(&self.inherits, is_built_in, is_relation);
         Ok(Catalogue {
+            foreign: self.relations.values().any(|relation| relation.kind == b'f'),
             relations: self.relations.into_iter().collect(),
             names,
             depends: self.depends,

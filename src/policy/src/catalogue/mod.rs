@@ -100,6 +100,8 @@ pub struct Catalogue {
     /// What is known of each name of a function; none is [`FunctionKind::Unknown`].
     functions: HashMap<Box<str>, FunctionKind>,
     calling_views: HashSet<u32>,
+    /// Whether some relation lies on another server.
+    foreign: bool,
     behind: Behind,
     /// Relation, column, and the expression that makes it.
     generated: Vec<(u32, i16, Box<str>)>,
@@ -129,6 +131,7 @@ impl Catalogue {
             inherits: Vec::new(),
             functions: HashMap::default(),
             calling_views: HashSet::default(),
+            foreign: false,
             behind: Behind::default(),
             generated: Vec::new(),
             routines: Routines::default(),
@@ -163,6 +166,12 @@ impl Catalogue {
     #[must_use]
     pub fn function(&self, name: &str) -> FunctionKind {
         self.functions.get(name).copied().unwrap_or(FunctionKind::Unknown)
+    }
+
+    /// Whether some relation lies on another server. Most databases have none, and need not ask of every name.
+    #[must_use]
+    pub fn has_foreign(&self) -> bool {
+        self.foreign
     }
 
     /// Whether a view calls functions of the users, itself or by views that it reads.

@@ -160,7 +160,8 @@ impl Converted {
     }
 }
 
-fn convert(lexed: &Lexed<'_>, range: core::ops::Range<usize>) -> Option<Vec<TokenWithSpan>> {
+/// What goes to the parser for a range of tokens; `None` past a limit, or for a name that is none.
+pub(super) fn convert(lexed: &Lexed<'_>, range: core::ops::Range<usize>) -> Option<Vec<TokenWithSpan>> {
     let tokens = Vec::with_capacity(range.len().min(TOKENS) + 1);
     let mut converted = Converted { tokens, chains: Chains::new() };
     let mut index = range.start;

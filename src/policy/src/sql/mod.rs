@@ -11,6 +11,8 @@ pub(crate) mod escape;
 mod keyword;
 pub mod lexer;
 pub mod mysql;
+#[cfg(test)]
+mod same;
 mod silent;
 mod xml;
 

@@ -88,10 +88,10 @@ pub(super) fn of_tokens(
         if tokens.is_sign(at + 1, "(") || behind_point {
             found = found.union(of_function(&name));
         }
-        if is_relation(&name) {
-            if name == "pg_largeobject" {
-                found.insert(Kind::LARGE_OBJECTS);
-            }
+        if name == "pg_largeobject" && is_relation(&name) {
+            found.insert(Kind::LARGE_OBJECTS);
+        }
+        if catalogue.is_some_and(Catalogue::has_foreign) && is_relation(&name) {
             let schema = if behind_point && at >= range.start + 2 { tokens.lexed.name(at - 2) } else { None };
             let foreign = |catalogue: &Catalogue| {
                 let mut known = catalogue.named(schema.as_deref(), &name);
@@ -137,6 +137,7 @@ pub(super) fn of_command(tokens: Tokens<'_, '_>, range: Range<usize>, kinds: Kin
 
 #[cfg(test)]
 mod tests {
+    use crate::catalogue::CatalogueBuilder;
     use crate::statement::{Ruling, SqlContext, judge};
     use crate::testing::{CARD, rules, shop};
 
@@ -180,6 +181,40 @@ mod tests {
             let deny = format!("[[deny]]\nname = \"rule\"\nstatements = [\"{class}\"]\n");
             assert_eq!(refused(&deny, sql).as_deref(), Some("rule"), "{sql}");
             assert_eq!(refused("", sql), None, "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_relation_on_another_server_is_one_wherever_it_is_named() {
+        let catalogue = |kind: &str| {
+            let mut builder = CatalogueBuilder::new();
+            let mut row = |result: usize, cells: &[&str]| {
+                let cells: Vec<Option<&[u8]>> = cells.iter().map(|cell| Some(cell.as_bytes())).collect();
+                builder.row(result, &cells);
+            };
+            for (oid, schema, name, kind) in [("20001", "a", "far", kind), ("20002", "b", "near", "r")] {
+                row(0, &[oid, schema, name, kind]);
+                row(1, &[oid, "1", "x", "25", "b", "S", "f", "f"]);
+            }
+            row(5, &["upper", "b"]);
+            builder.finish().unwrap()
+        };
+        let deny = rules("[[deny]]\nname = \"rule\"\nstatements = [\"external_access\"]\n");
+        let refused = |kind: &str, sql: &str| {
+            let ruling = judge(&deny, sql.as_bytes(), &SqlContext::default(), Some(&catalogue(kind))).ruling;
+            matches!(ruling, Ruling::Deny(_))
+        };
+        for sql in [
+            "SELECT x FROM far",
+            "SELECT x FROM near JOIN a.\"far\" USING (x)",
+            "INSERT INTO far VALUES ('1')",
+            "COPY far TO STDOUT",
+            "DO $$BEGIN PERFORM x FROM far; END$$",
+        ] {
+            assert!(refused("f", sql) && !refused("r", sql), "{sql}");
+        }
+        for sql in ["SELECT x FROM near", "SELECT upper(far.x) AS far FROM near far", "SELECT x FROM b.far"] {
+            assert!(!refused("f", sql), "{sql}");
         }
     }
 
