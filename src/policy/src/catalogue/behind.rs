@@ -32,6 +32,16 @@ struct Runs {
     routine: Arc<Routine>,
 }
 
+impl Runs {
+    /// Whether it runs only where columns are changed that its text names, and `sets` has none of them. A trigger
+    /// among `all` code behind the relation may change any column on the way.
+    fn is_spared(&self, sets: &BTreeSet<Box<str>>, all: &[Self]) -> bool {
+        self.events == Events::KEY
+            && !all.iter().any(|runs| runs.changes_row || runs.is_rule)
+            && sets.is_disjoint(&self.routine.code().mentions.names)
+    }
+}
+
 /// Code behind a type.
 #[derive(Debug)]
 struct Checks {
@@ -178,6 +188,8 @@ pub(crate) struct Touched {
     pub(crate) mentions: Mentions,
     /// Whether it changes the schema.
     pub(crate) ddl: bool,
+    /// The columns that its own changes of rows that are there set; `None` where they are not known.
+    pub(crate) sets: Option<BTreeSet<Box<str>>>,
 }
 
 /// A walk over all code that a statement runs.
@@ -224,20 +236,30 @@ impl<'c> Walk<'c> {
         }
     }
 
-    /// A relation is touched, and with it what a view reads and all children.
-    fn relation(&mut self, oid: u32, events: Events) {
+    /// A relation is touched, and with it what a view reads and all children. `sets` are the columns that are set
+    /// where it is changed; `None` for any.
+    fn relation(&mut self, oid: u32, events: Events, sets: Option<&BTreeSet<Box<str>>>) {
         let mut open = vec![oid];
         while let Some(at) = open.pop() {
             let known = self.relations.entry(at).or_insert(Events::NONE);
             if events.within(*known) {
                 continue;
             }
+            let before = *known;
             *known = known.union(events);
             let (catalogue, behind) = (self.catalogue, &self.catalogue.behind);
-            for runs in behind.relations.get(&at).into_iter().flatten() {
-                if runs.events.meets(events) {
+            let all = behind.relations.get(&at).map(Vec::as_slice).unwrap_or_default();
+            let mut spared = false;
+            for runs in all.iter().filter(|runs| runs.events.meets(events)) {
+                if sets.is_some_and(|sets| runs.is_spared(sets, all)) {
+                    spared = true;
+                } else {
                     self.push(&runs.routine);
                 }
+            }
+            if spared && let Some(known) = self.relations.get_mut(&at) {
+                // Code that it runs may change the columns yet.
+                *known = before.union(events.without(Events::KEY));
             }
             open.extend(catalogue.depends.get(&at).into_iter().flatten().map(|(relation, _)| *relation));
             open.extend(behind.children.get(&at).into_iter().flatten());
@@ -255,7 +277,7 @@ impl<'c> Walk<'c> {
         let events = Events::of_kinds(code.kinds, &code.mentions);
         for name in &code.mentions.names {
             for oid in self.catalogue.names.get(name).into_iter().flatten() {
-                self.relation(*oid, events);
+                self.relation(*oid, events, None);
             }
         }
         if code.kinds.meets(kind::ddl()) {
@@ -314,7 +336,11 @@ impl Catalogue {
         let mut walk = self.walk();
         names.for_each(|name| walk.call(name));
         walk.mentions(&touched.mentions);
-        touched.relations.iter().for_each(|(oid, events)| walk.relation(*oid, *events));
+        for (oid, events) in &touched.relations {
+            // A view has names of its own for what it shows.
+            let is_view = self.relation(*oid).is_none_or(super::Relation::is_view);
+            walk.relation(*oid, *events, touched.sets.as_ref().filter(|_| !is_view));
+        }
         if touched.ddl {
             walk.schema();
         }
@@ -544,6 +570,50 @@ mod tests {
         assert_eq!(name(log, "INSERT INTO orders SELECT id FROM log", &known), None);
         let open = "[[deny]]\nname = \"where\"\nstatements = [\"delete\"]\nwithout_where = true\n";
         assert!(name(open, "UPDATE orders SET note = 'x' WHERE id = 1", &known).is_some());
+    }
+
+    #[test]
+    fn foreign_keys_count_where_the_server_changes_what_refers() {
+        let changes = "[[deny]]\nname = \"log\"\nstatements = [\"write\", \"truncate\"]\ntables = [\"public.log\"]\n";
+        let known = catalogue(
+            &[],
+            &[
+                (10, &["20002", "k", "statement", "UPDATE public.log SET note = NULL WHERE id", "0"]),
+                (10, &["20002", "t", "statement", "TRUNCATE public.log", "0"]),
+            ],
+        );
+        for sql in [
+            "UPDATE orders SET id = 2 WHERE note = 'x'",
+            "UPDATE orders SET (card, id) = ('x', 2)",
+            "UPDATE v_orders SET card = 'x'",
+            "INSERT INTO orders (id) VALUES (1) ON CONFLICT (card) DO UPDATE SET id = 3",
+            "MERGE INTO orders USING customers c ON true WHEN MATCHED THEN UPDATE SET id = 3",
+            "WITH x AS (UPDATE orders SET id = 2 RETURNING id) SELECT 1 FROM x",
+            "DO $$BEGIN UPDATE orders SET card = 1; END$$",
+            "PREPARE p AS UPDATE orders SET id = 1",
+            "TRUNCATE orders CASCADE",
+            "TRUNCATE customers, ONLY public.orders",
+        ] {
+            assert!(name(changes, sql, &known).is_some(), "{sql}");
+        }
+        for sql in [
+            "UPDATE orders SET card = 'x' WHERE id = 1",
+            "INSERT INTO orders (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET card = excluded.card",
+            "INSERT INTO orders VALUES (1)",
+            "DELETE FROM orders",
+            "TRUNCATE customers",
+        ] {
+            assert_eq!(name(changes, sql, &known), None, "{sql}");
+        }
+        // A trigger may change the key on the way.
+        let trigger = (10, &["20002", "u", "trigger", "public.t()", "0"][..]);
+        let key = (10, &["20002", "k", "statement", "UPDATE public.log SET note = NULL WHERE id", "0"][..]);
+        let known = catalogue(&[("t", "BEGIN NEW.id := 1; RETURN NEW; END")], &[trigger, key]);
+        assert!(name(changes, "UPDATE orders SET card = 'x' WHERE id = 1", &known).is_some());
+        // What a rule names is what the server changes.
+        let columns = "[[deny]]\nname = \"log\"\ncolumns_written = [\"public.log.note\"]\n";
+        assert!(name(columns, "UPDATE orders SET id = 2", &known).is_some());
+        assert_eq!(name(&columns.replace("note", "card"), "UPDATE orders SET id = 2", &known), None);
     }
 
     #[test]

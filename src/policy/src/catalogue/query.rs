@@ -25,7 +25,8 @@
 /// | 13 | event trigger: its function as a call |
 ///
 /// Events are letters: `i`, `u`, `d`, `t` for the changes of rows, `s` for any use, `x` for maintenance (ANALYZE,
-/// REINDEX …), `c` where it may wait for COMMIT.
+/// REINDEX …), `c` where it may wait for COMMIT, `k` for an UPDATE of columns that the text names behind WHERE. What a
+/// foreign key makes the server do is written as the statement that it comes to.
 pub const QUERY: &str = r#"
 SELECT c.oid, n.nspname, c.relname, c.relkind
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
@@ -105,7 +106,18 @@ SELECT d.adrelid, d.adnum, pg_catalog.pg_get_expr(d.adbin, d.adrelid)
   FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) d.adrelid
    AND a.attnum OPERATOR(pg_catalog.=) d.adnum
  WHERE a.attgenerated OPERATOR(pg_catalog.<>) ''::pg_catalog."char" AND NOT a.attisdropped;
-WITH b (relation, events, how, code, number) AS MATERIALIZED (
+WITH f AS MATERIALIZED (
+  SELECT k.confrelid, k.confdeltype, k.confupdtype, n.nspname, c.relname,
+         (SELECT pg_catalog.string_agg(pg_catalog.format('%I = NULL', a.attname), ', '::pg_catalog.text)
+            FROM pg_catalog.pg_attribute a
+           WHERE a.attrelid OPERATOR(pg_catalog.=) k.conrelid AND a.attnum OPERATOR(pg_catalog.=) ANY (k.conkey)) AS referring,
+         (SELECT pg_catalog.string_agg(pg_catalog.format('%I', a.attname), ' AND '::pg_catalog.text)
+            FROM pg_catalog.pg_attribute a
+           WHERE a.attrelid OPERATOR(pg_catalog.=) k.confrelid AND a.attnum OPERATOR(pg_catalog.=) ANY (k.confkey)) AS keys
+    FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) k.conrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+   WHERE k.contype OPERATOR(pg_catalog.=) 'f'::pg_catalog."char"),
+b (relation, events, how, code, number) AS MATERIALIZED (
   SELECT t.tgrelid,
          pg_catalog.concat(
            CASE WHEN (t.tgtype OPERATOR(pg_catalog.&) '4'::pg_catalog.int2) OPERATOR(pg_catalog.<>) '0'::pg_catalog.int2 THEN 'i' END,
@@ -123,7 +135,9 @@ WITH b (relation, events, how, code, number) AS MATERIALIZED (
    WHERE NOT t.tgisinternal
   UNION ALL
   SELECT r.ev_class,
-         CASE r.ev_type::pg_catalog.text WHEN '2' THEN 'u' WHEN '3' THEN 'i' WHEN '4' THEN 'd' ELSE 's' END,
+         CASE WHEN r.ev_type OPERATOR(pg_catalog.=) '2'::pg_catalog."char" THEN 'u'
+              WHEN r.ev_type OPERATOR(pg_catalog.=) '3'::pg_catalog."char" THEN 'i'
+              WHEN r.ev_type OPERATOR(pg_catalog.=) '4'::pg_catalog."char" THEN 'd' ELSE 's' END,
          'rule', pg_catalog.pg_get_ruledef(r.oid), '0'::pg_catalog.int2
     FROM pg_catalog.pg_rewrite r
    WHERE r.ev_class OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid
@@ -153,15 +167,19 @@ WITH b (relation, events, how, code, number) AS MATERIALIZED (
          '0'::pg_catalog.int2
     FROM pg_catalog.pg_policy y
   UNION ALL
-  SELECT k.confrelid, 'd', 'statement',
-         CASE WHEN k.confdeltype OPERATOR(pg_catalog.=) 'c'::pg_catalog."char"
-              THEN pg_catalog.format('DELETE FROM %I.%I WHERE referring', n.nspname, c.relname)
-              ELSE pg_catalog.format('UPDATE %I.%I SET referring = NULL WHERE referring', n.nspname, c.relname) END,
+  SELECT f.confrelid, 'd', 'statement',
+         CASE WHEN f.confdeltype OPERATOR(pg_catalog.=) 'c'::pg_catalog."char"
+              THEN pg_catalog.format('DELETE FROM %I.%I WHERE referring', f.nspname, f.relname)
+              ELSE pg_catalog.format('UPDATE %I.%I SET %s WHERE referring', f.nspname, f.relname, f.referring) END,
          '0'::pg_catalog.int2
-    FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) k.conrelid
-    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-   WHERE k.contype OPERATOR(pg_catalog.=) 'f'::pg_catalog."char"
-     AND k.confdeltype OPERATOR(pg_catalog.=) ANY (ARRAY['c','n','d']::pg_catalog."char"[]))
+    FROM f WHERE f.confdeltype OPERATOR(pg_catalog.=) ANY (ARRAY['c','n','d']::pg_catalog."char"[])
+  UNION ALL
+  SELECT f.confrelid, 'k', 'statement',
+         pg_catalog.format('UPDATE %I.%I SET %s WHERE %s', f.nspname, f.relname, f.referring, f.keys), '0'::pg_catalog.int2
+    FROM f WHERE f.confupdtype OPERATOR(pg_catalog.=) ANY (ARRAY['c','n','d']::pg_catalog."char"[])
+  UNION ALL
+  SELECT f.confrelid, 't', 'statement', pg_catalog.format('TRUNCATE %I.%I', f.nspname, f.relname), '0'::pg_catalog.int2
+    FROM f)
 SELECT b.relation, b.events, b.how,
        CASE WHEN pg_catalog.octet_length(b.code) OPERATOR(pg_catalog.<=) '32768'::pg_catalog.int4 THEN b.code END,
        b.number
@@ -216,3 +234,28 @@ pub(super) const ROUTINES: usize = 8;
 
 /// The result that holds expressions of generated columns.
 pub(super) const GENERATED: usize = 9;
+
+#[cfg(test)]
+mod tests {
+    use crate::sql::lexer::{Kind, LexOptions, Lexed};
+
+    /// Operators that are looked up by name would be found in a schema of the user's: signs outside OPERATOR(), and
+    /// `CASE x WHEN`, IN, BETWEEN, LIKE and NULLIF, which stand for some.
+    #[test]
+    fn no_operator_of_a_user_can_stand_in_its_way() {
+        let lexed = Lexed::new(super::QUERY.as_bytes(), LexOptions::default()).unwrap();
+        let word = |at: usize, word: &str| lexed.tokens().get(at).is_some_and(|token| lexed.is_word(token, word));
+        for (at, token) in lexed.tokens().iter().enumerate() {
+            let raw = String::from_utf8_lossy(lexed.raw(token));
+            let place =
+                || super::QUERY.get(token.start as usize..).map(|rest| rest.chars().take(60).collect::<String>());
+            if token.kind == Kind::Sign && !["(", ")", "[", "]", ",", ";", ".", "::"].contains(&&*raw) {
+                assert!(at > 3 && word(at - 4, "operator"), "{:?}", place());
+            }
+            assert!(!word(at, "case") || word(at + 1, "when"), "{:?}", place());
+            let hidden = ["in", "between", "like", "ilike", "similar", "nullif", "using", "natural", "distinct"];
+            let hidden = hidden.into_iter().any(|hidden| word(at, hidden)) && !word(at.wrapping_sub(1), "select");
+            assert!(!hidden, "{:?}", place());
+        }
+    }
+}

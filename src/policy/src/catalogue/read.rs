@@ -1,13 +1,13 @@
-//! Which stored columns a statement reads, with views followed to what they read.
+//! Which stored columns a statement reads or sets, with views followed to what they show.
 //!
-//! For rules on columns that are read. What is not certain comes out as unknown: the caller then goes by names.
+//! For rules on columns that are read or written. What is not certain comes out as unknown: the caller then goes by names.
 
 use std::collections::BTreeSet;
 
 use super::{Catalogue, Relation, views};
 use crate::config::pattern::ColumnPattern;
 use crate::statement::lineage::{Flow, Lineage};
-use crate::statement::tree::RelationUse;
+use crate::statement::tree::{Name, RelationUse};
 
 /// A stored column that is read; number 0 stands for all of its relation.
 type Column = (u32, i16);
@@ -30,6 +30,50 @@ impl Catalogue {
         }
         walk.end()?;
         Some(walk.read.iter().any(|column| self.is_meant(*column, pattern)))
+    }
+
+    /// Whether a change that sets these columns of a relation, or all of them, may set one that a pattern means. What
+    /// is set through a view is set in what its columns show.
+    pub(crate) fn sets(&self, name: &Name, columns: Option<&[Box<str>]>, pattern: &ColumnPattern) -> bool {
+        let (mut open, mut seen, mut known) = (Vec::new(), BTreeSet::new(), false);
+        for relation in self.named(name.schema.as_deref(), &name.name) {
+            known = true;
+            let is_set =
+                |column: &str| columns.is_none_or(|set| set.iter().any(|set| set.eq_ignore_ascii_case(column)));
+            let set = relation.columns.iter().filter(|column| is_set(&column.name));
+            open.extend(set.map(|column| (relation.oid, column.number)));
+        }
+        let by_name = pattern.column().is_none_or(|column| {
+            pattern.may_reach(name.schema.as_deref(), &name.name)
+                && columns.is_none_or(|set| set.iter().any(|set| set.eq_ignore_ascii_case(column)))
+        });
+        if by_name || !known {
+            return by_name;
+        }
+        while let Some(column) = open.pop() {
+            if !seen.insert(column) {
+                continue;
+            }
+            let Some(relation) = self.relation(column.0) else { return true };
+            if self.is_meant(column, pattern) {
+                return true;
+            }
+            if relation.is_view() {
+                let Some(lineage) = views::lineage(self, relation.oid) else { return true };
+                if lineage.columns.len() != relation.columns.len() {
+                    return true;
+                }
+                for (shown, output) in relation.columns.iter().zip(&lineage.columns) {
+                    if column.1 == 0 || shown.number == column.1 {
+                        if output.flow.is_unknown() {
+                            return true;
+                        }
+                        open.extend(output.flow.origins().iter().map(|origin| (origin.relation, origin.column)));
+                    }
+                }
+            }
+        }
+        false
     }
 
     fn is_meant(&self, (oid, number): Column, pattern: &ColumnPattern) -> bool {

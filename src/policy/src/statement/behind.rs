@@ -28,9 +28,15 @@ impl Events {
     const MAINTAIN: Self = Self(32);
     /// It may wait for the end of the transaction.
     pub(crate) const COMMIT: Self = Self(64);
+    /// An UPDATE of columns that others refer to.
+    pub(crate) const KEY: Self = Self(128);
 
     pub(crate) const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    pub(crate) const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     pub(crate) const fn meets(self, other: Self) -> bool {
@@ -52,6 +58,7 @@ impl Events {
                 't' => Self::TRUNCATE,
                 'x' => Self::MAINTAIN,
                 'c' => Self::COMMIT,
+                'k' => Self::KEY,
                 _ => Self(u8::MAX),
             })
         })
@@ -59,13 +66,14 @@ impl Events {
 
     /// What statements of these kinds do with the relations that they name; an INSERT may have ON CONFLICT.
     pub(crate) fn of_kinds(kinds: KindSet, mentions: &Mentions) -> Self {
-        let conflict = if mentions.names.contains("conflict") { Self::UPDATE } else { Self::NONE };
+        let update = Self::UPDATE.union(Self::KEY);
+        let conflict = if mentions.names.contains("conflict") { update } else { Self::NONE };
         let events = [
             (Kind::INSERT, Self::INSERT.union(conflict)),
             (Kind::COPY_FROM, Self::INSERT),
-            (Kind::UPDATE, Self::UPDATE),
+            (Kind::UPDATE, update),
             (Kind::DELETE, Self::DELETE),
-            (Kind::MERGE, Self::INSERT.union(Self::UPDATE).union(Self::DELETE)),
+            (Kind::MERGE, Self::INSERT.union(update).union(Self::DELETE)),
             (Kind::TRUNCATE, Self::TRUNCATE),
             (Kind::ALTER_TABLE, Self::MAINTAIN),
             (Kind::ANALYZE, Self::MAINTAIN),
@@ -164,6 +172,12 @@ pub(super) fn touched(
                 let done = if relation.written { events } else { Events::USE };
                 touched.relations.extend(oids(relation.name.schema.as_deref(), &relation.name.name, done));
             }
+            let updates = facts.sets().map(|changes| changes.iter().filter(|change| change.updates));
+            // `None` where one of them may set any column.
+            touched.sets = updates.and_then(|updates| {
+                let lists: Option<Vec<_>> = updates.map(|change| change.columns.as_deref()).collect();
+                lists.map(|lists| lists.into_iter().flatten().cloned().collect())
+            });
         }
         None => {
             for name in &touched.mentions.names {

@@ -327,6 +327,11 @@ impl Reader<'_, '_, '_> {
         let changes_settings = codes.iter().any(|code| code.changes_settings);
         let unread = matches!(read, Read::Opaque(_)) || own.meets(KindSet::of(Kind::DO));
         let changes_encoding = unread || codes.iter().any(|code| code.changes_encoding);
+        let unheard_of = unheard_of
+            || self.catalogue.is_some_and(|catalogue| {
+                let facts = facts.as_ref().filter(|_| read == Read::Tree);
+                reach::names_unknown(catalogue, &carried, facts, tokens, range.clone())
+            });
         let wanted = wanted || (unheard_of && self.map.rules.judges_statements());
         let comparisons = verdict::comparisons(&case);
         let row_limit = verdict::row_limit(&case);

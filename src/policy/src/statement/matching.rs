@@ -5,9 +5,8 @@
 
 use core::ops::Range;
 
-use sqlparser::ast::{AssignmentTarget, ObjectName, Statement};
-
 use super::Read;
+use super::copy::Source;
 use super::kind::{self, Kind, KindSet};
 use super::lineage::{self, Lineage, Lookup};
 use super::tokens::Tokens;
@@ -261,21 +260,22 @@ fn sets_column(case: &Case<'_, '_, '_>, pattern: &ColumnPattern) -> bool {
     if in_code {
         return true;
     }
-    let alone = case.own.iter().filter(|kind| KindSet::of(*kind).within(kind::write())).count() == 1;
-    let is = |name: &ObjectName| Name::of(name).is_none_or(|name| *name.name == *column);
-    match (listed(case).and(case.statement), alone) {
-        (Some(Statement::Insert(insert)), true) if insert.on.is_none() => {
-            insert.columns.is_empty() || insert.columns.iter().any(is)
+    let set = |name: &Name, columns: Option<&[Box<str>]>| match case.catalogue {
+        Some(catalogue) => catalogue.sets(name, columns, pattern),
+        None => {
+            pattern.may_reach(name.schema.as_deref(), &name.name)
+                && columns.is_none_or(|columns| columns.iter().any(|set| set.eq_ignore_ascii_case(column)))
         }
-        (Some(Statement::Update(update)), true) => {
-            update.assignments.iter().any(|assignment| match &assignment.target {
-                AssignmentTarget::ColumnName(name) => is(name),
-                AssignmentTarget::Tuple(names) => names.iter().any(is),
-            })
-        }
-        (Some(Statement::Delete(_)), true) => false,
-        // Changes inside others, COPY, code: an INSERT without names sets all columns.
-        _ => mentions(case, column) || !case.own.within(named_only()),
+    };
+    if let Some(copy) = case.carried.copy.as_ref().filter(|copy| copy.to_server)
+        && let Source::Table { schema, name, columns } = &copy.source
+    {
+        return set(&Name { schema: schema.clone(), name: name.clone() }, columns.as_deref());
+    }
+    match listed(case).and_then(Facts::sets) {
+        Some(changes) => changes.iter().any(|change| set(&change.relation, change.columns.as_deref())),
+        // Code, and what is not read: an INSERT without names sets all columns.
+        None => mentions(case, column) || !case.own.within(named_only()),
     }
 }
 
@@ -395,10 +395,32 @@ mod tests {
             "COPY customers FROM STDIN",
             "MERGE INTO customers USING orders ON true WHEN MATCHED THEN UPDATE SET card = '1'",
             "DO $$BEGIN UPDATE customers SET card = 1; END$$",
+            "COPY customers (id, card) FROM STDIN",
+            "MERGE INTO customers c USING orders o ON true WHEN NOT MATCHED THEN INSERT VALUES (1, 'a', 'b')",
+            "MERGE INTO customers c USING orders o ON true WHEN NOT MATCHED THEN INSERT (id, card) VALUES (1, 'b')",
+            "UPDATE customers_2024 SET card = '1'",
+            "UPDATE v_plain SET shown = '1' WHERE id = 1",
+            "UPDATE v_nested SET again = '1' WHERE id = 1",
+            "INSERT INTO v_nested VALUES ('1')",
+            "INSERT INTO v_plain (shown) VALUES ('1')",
+            "WITH x AS (INSERT INTO orders (id) VALUES (1)) INSERT INTO v_plain (id, shown) VALUES (1, 'x')",
+            "WITH x AS (UPDATE customers SET name = '1' RETURNING id) UPDATE customers SET card = name",
+            "EXPLAIN ANALYZE UPDATE v_plain SET shown = 'x'",
+            "PREPARE p AS UPDATE customers SET (id, card) = (SELECT 1, 'x')",
         ] {
             assert!(denied(deny, sql), "{sql}");
         }
         for sql in [
+            "COPY customers (id, name) FROM STDIN",
+            "COPY customers (card) TO STDOUT",
+            "UPDATE v_plain SET id = 1 WHERE shown = 'x'",
+            "UPDATE v_nested SET id = 1 WHERE again = 'x' RETURNING again",
+            "INSERT INTO v_nested (id) SELECT id FROM customers WHERE card = 'x'",
+            "WITH x AS (UPDATE customers SET name = '1' WHERE card = 'x' RETURNING card) SELECT card FROM x",
+            "INSERT INTO customers (id, name) VALUES (1, 'a') ON CONFLICT (id) DO UPDATE SET name = customers.card",
+            "MERGE INTO customers c USING orders o ON c.card = o.total WHEN MATCHED THEN UPDATE SET name = c.card \
+             WHEN NOT MATCHED THEN INSERT (id, name) VALUES (1, 'card')",
+            "EXPLAIN UPDATE customers SET card = 'x'",
             "UPDATE customers SET name = card",
             "INSERT INTO customers (id, name) VALUES (1, 'card')",
             "DELETE FROM customers WHERE card = '1'",

@@ -11,6 +11,7 @@
 mod beginnings;
 pub(crate) mod behind;
 mod carriers;
+mod changes;
 mod classes;
 pub mod copy;
 mod detecting;

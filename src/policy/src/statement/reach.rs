@@ -8,6 +8,9 @@
 use core::ops::Range;
 
 use super::Reach;
+use super::carriers::Carried;
+use super::copy::Source;
+use super::kind::Kind;
 use super::opaque;
 use super::tokens::Tokens;
 use super::tree::Facts;
@@ -91,6 +94,34 @@ pub(super) fn by_tree(map: Map<'_>, facts: &Facts, tokens: Reach) -> Found {
     let missing = relation_missing || function_missing;
     let reach = if missing && tokens == Reach::No { Reach::Unknown } else { tokens };
     Found { reach, catalogue_wanted: missing }
+}
+
+/// Whether it names a relation that the catalogue does not have: rules on tables and columns may be about what
+/// stands behind it.
+pub(super) fn names_unknown(
+    catalogue: &Catalogue,
+    carried: &Carried,
+    facts: Option<&Facts>,
+    tokens: Tokens<'_, '_>,
+    range: Range<usize>,
+) -> bool {
+    let unknown = |schema: Option<&str>, name: &str| catalogue.named(schema, name).next().is_none();
+    if let Some(copy) = &carried.copy
+        && let Source::Table { schema, name, .. } = &copy.source
+    {
+        return unknown(schema.as_deref(), name);
+    }
+    if let Some(facts) = facts {
+        let mut named = facts.relations.iter().filter(|relation| !relation.maybe_cte);
+        return named.any(|relation| unknown(relation.name.schema.as_deref(), &relation.name.name));
+    }
+    carried.leading == Some(Kind::TRUNCATE)
+        && range.skip(1).any(|at| {
+            let words = ["cascade", "continue", "identity", "only", "restart", "restrict", "table"];
+            let is_word = words.into_iter().any(|word| tokens.is_word(at, word));
+            let is_schema = tokens.is_sign(at + 1, ".");
+            !is_schema && !is_word && tokens.lexed.name(at).is_some_and(|name| unknown(None, &name))
+        })
 }
 
 /// What the grammar writes as a function and `pg_proc` does not list under that name.

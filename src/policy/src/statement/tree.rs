@@ -11,6 +11,7 @@ use sqlparser::ast::{
     TableWithJoins, ValueWithSpan, Visit, Visitor,
 };
 
+use super::changes::{self, Change};
 use super::kind::{Kind, KindSet};
 use super::parameters::Beside;
 use super::projection::{self, Item};
@@ -63,6 +64,10 @@ pub(super) struct Facts {
     pub(super) kinds: KindSet,
     pub(super) relations: Vec<RelationUse>,
     pub(super) functions: BTreeSet<Name>,
+    /// The columns that its changes of rows set; [`Facts::sets`] says whether these are all.
+    changes: Vec<Change>,
+    /// Whether there are changes that are not among them.
+    other_changes: bool,
     /// Whether some UPDATE or DELETE has no WHERE.
     pub(super) missing_where: bool,
     /// Whether some UNION, INTERSECT or EXCEPT stands in it.
@@ -77,6 +82,13 @@ pub(super) struct Facts {
     pub(super) distinct: bool,
     /// Which names stand beside which parameters.
     pub(super) parameters: Beside,
+}
+
+impl Facts {
+    /// The columns that its changes of rows set; `None` where some are not known.
+    pub(super) fn sets(&self) -> Option<&[Change]> {
+        (!self.other_changes).then_some(&self.changes)
+    }
 }
 
 /// Walks a statement.
@@ -211,6 +223,7 @@ impl Visitor for Walk {
     type Break = ();
 
     fn pre_visit_statement(&mut self, statement: &Statement) -> ControlFlow<()> {
+        self.facts.other_changes |= !changes::of(statement, &mut self.facts.changes);
         self.statement(statement);
         ControlFlow::Continue(())
     }
