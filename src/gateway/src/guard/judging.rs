@@ -135,11 +135,13 @@ impl SessionGuard {
         if judgement.search_path_wanted && possible && postgres && self.settings.may_ask() {
             return self.ask(false);
         }
+        // What names a relation that a newer catalogue may have is judged again until that could be read.
+        let open = judgement.catalogue_wanted && self.catalogue.is_some();
         // Not before: all shards count on the same line who holds the rules, and most statements end above.
         let rules = Arc::clone(&self.facts.rules);
         let base = Base { rules, catalogue: self.catalogue.clone(), context };
         let statement = Rc::new(Statement::new(text, judgement, base));
-        if text.total_bytes == text.sql.len() {
+        if text.total_bytes == text.sql.len() && !open {
             self.shard.verdicts.borrow_mut().insert(context, &statement);
         }
         self.ruled(statement)

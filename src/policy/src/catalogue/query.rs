@@ -40,7 +40,7 @@ SELECT a.attrelid, a.attnum, a.attname,
  WHERE a.attnum OPERATOR(pg_catalog.>) '0'::pg_catalog.int2 AND NOT a.attisdropped
    AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r','v','m','f','p']::pg_catalog."char"[])
    AND (c.oid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid
-     OR c.relname OPERATOR(pg_catalog.=) ANY (ARRAY['pg_stats','pg_statistic','pg_stats_ext','pg_stats_ext_exprs',
+     OR c.relname OPERATOR(pg_catalog.=) ANY (ARRAY['pg_attribute','pg_stats','pg_statistic','pg_stats_ext','pg_stats_ext_exprs',
         'pg_statistic_ext_data','pg_stat_activity','pg_largeobject']::pg_catalog.name[]));
 SELECT DISTINCT r.ev_class, d.refobjid, d.refobjsubid
   FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid OPERATOR(pg_catalog.=) d.objid

@@ -47,6 +47,8 @@ pub struct Sight {
 
 /// Columns of the server's own relations that show stored values or statement texts.
 const REVEALING: &[(&str, &[&str])] = &[
+    // The value that rows older than their column show.
+    ("pg_attribute", &["attmissingval"]),
     ("pg_largeobject", &["data"]),
     ("pg_stat_activity", &["application_name", "query"]),
     ("pg_stat_replication", &["application_name"]),
