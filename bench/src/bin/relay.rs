@@ -33,6 +33,8 @@ struct Side {
     other: SocketId,
     outbox: Outgoing,
     in_flight_bytes: usize,
+    /// Whether the send that is under way reports only failure.
+    silent: bool,
     /// Whether nothing more is received from it because the other side is slow.
     paused: bool,
     dirty: bool,
@@ -64,13 +66,14 @@ fn run(options: &Options) -> io::Result<()> {
     let mut relay = Relay { ring, upstream: options.upstream, sides: Vec::new(), dirty: Vec::new() };
     let mut events = Vec::with_capacity(1024);
     loop {
-        relay.ring.turn(Wait::Forever, &mut events)?;
+        let wait = if relay.dirty.is_empty() { Wait::Forever } else { Wait::Poll };
+        relay.ring.turn(wait, &mut events)?;
         for event in events.drain(..) {
             match event {
                 Event::Accepted { socket, .. } => relay.accepted(socket)?,
                 Event::Received { socket, chunk } => relay.received(socket, chunk),
                 Event::ReceiveEnded { socket, .. } => relay.close(socket),
-                Event::Sent { socket, outgoing, result } => relay.sent(socket, outgoing, &result),
+                Event::Sent { socket, outgoing, result } => relay.sent(socket, *outgoing, &result),
                 _ => {}
             }
         }
@@ -88,7 +91,15 @@ impl Relay {
         server.set_nonblocking(true)?;
         let (client, server) = (self.ring.adopt(client.into()), self.ring.adopt(server.into()));
         for (socket, other) in [(client, server), (server, client)] {
-            let side = Side { socket, other, outbox: Outgoing::new(), in_flight_bytes: 0, paused: false, dirty: false };
+            let side = Side {
+                socket,
+                other,
+                outbox: Outgoing::new(),
+                in_flight_bytes: 0,
+                silent: false,
+                paused: false,
+                dirty: false,
+            };
             let index = socket.index();
             if self.sides.len() <= index {
                 self.sides.resize_with(index + 1, || None);
@@ -107,6 +118,7 @@ impl Relay {
 
     fn received(&mut self, socket: SocketId, chunk: gateway::ring::Chunk) {
         let Some(to) = self.side(socket).map(|side| side.other) else { return };
+        self.settle(to);
         let Some(side) = self.side(to) else { return };
         let range = 0..chunk.len();
         let source = side.outbox.add_chunk(chunk);
@@ -123,6 +135,15 @@ impl Relay {
         }
     }
 
+    /// Takes note of a send that took everything, of which the ring does not tell.
+    fn settle(&mut self, socket: SocketId) {
+        if self.ring.take_settled(socket).is_some()
+            && let Some(side) = self.side(socket)
+        {
+            side.in_flight_bytes = 0;
+        }
+    }
+
     fn sent(&mut self, socket: SocketId, mut outgoing: Outgoing, result: &io::Result<usize>) {
         let failed = matches!(result, Err(error) if error.kind() != io::ErrorKind::WouldBlock);
         let Some(side) = self.side(socket) else { return };
@@ -134,6 +155,7 @@ impl Relay {
         outgoing.append(std::mem::take(&mut side.outbox));
         if rest {
             side.in_flight_bytes = outgoing.len();
+            side.silent = false;
             self.ring.send(socket, outgoing, SendMode::Wait);
             return;
         }
@@ -166,17 +188,32 @@ impl Relay {
     fn flush(&mut self) {
         let mut dirty = std::mem::take(&mut self.dirty);
         for socket in dirty.drain(..) {
+            self.settle(socket);
+            let spare = self.ring.spare_list();
             let Some(side) = self.side(socket) else { continue };
             side.dirty = false;
-            if side.in_flight_bytes > 0 || side.outbox.is_empty() {
+            if side.outbox.is_empty() {
                 continue;
             }
-            let outgoing = std::mem::take(&mut side.outbox);
+            if side.in_flight_bytes > 0 {
+                // Nobody may tell of its end: it is asked for again after the next turn.
+                if side.silent {
+                    side.dirty = true;
+                    self.dirty.push(socket);
+                }
+                continue;
+            }
+            let outgoing = std::mem::replace(&mut side.outbox, spare);
             side.in_flight_bytes = outgoing.len();
             let other = side.other;
             let waited_for = self.side(other).is_some_and(|other| other.paused);
+            if let Some(side) = self.side(socket) {
+                side.silent = !waited_for;
+            }
             self.ring.send(socket, outgoing, if waited_for { SendMode::Wait } else { SendMode::Try });
         }
-        self.dirty = dirty;
+        if self.dirty.is_empty() {
+            self.dirty = dirty;
+        }
     }
 }

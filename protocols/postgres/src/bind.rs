@@ -10,7 +10,7 @@
 //!
 //! Source: PostgreSQL manual, "Message Formats", Bind.
 
-use wire::cursor::Malformed;
+use wire::cursor::{Cursor, Malformed};
 use wire::guard::Parameter;
 use wire::limits;
 use wire::value::Encoding;
@@ -19,6 +19,70 @@ use crate::description::{self, Formats};
 
 /// Most entries that a list in Bind can have, by its 16-bit count.
 const LIST_LIMIT: usize = 65_535;
+
+/// The parameters and result formats of a Bind that lies whole in one piece, which nearly all do: the same as a
+/// [`BindReader`] makes of it, without its steps.
+///
+/// # Errors
+/// [`Malformed`] when the body is not what its counts promise.
+pub(crate) fn whole(body: &[u8]) -> Result<(Vec<Parameter>, Formats), Malformed> {
+    let mut cursor = Cursor::new(body);
+    let formats = codes(&mut cursor)?;
+    let count = usize::from(cursor.u16("Bind parameter count")?);
+    let mut parameters = Vec::with_capacity(count.min(limits::AUDIT_PARAMETERS));
+    for index in 0..count {
+        let length = cursor.i32("Bind parameter length")?;
+        let value = match usize::try_from(length) {
+            Ok(total_bytes) => Some(cursor.bytes(total_bytes, "Bind parameter")?),
+            Err(_) if length == -1 => None,
+            Err(_) => return Err(Malformed { what: "Bind parameter length" }),
+        };
+        if index < limits::AUDIT_PARAMETERS {
+            parameters.push(match value {
+                None => Parameter::Null,
+                Some(value) => Parameter::Value {
+                    bytes: value.get(..limits::AUDIT_PARAMETER_BYTES).unwrap_or(value).into(),
+                    total_bytes: value.len(),
+                    encoding: format_of(formats, index)?,
+                },
+            });
+        }
+    }
+    let results = codes(&mut cursor)?;
+    if !cursor.is_empty() {
+        return Err(Malformed { what: "Bind end" });
+    }
+    let results = match results {
+        [] => Formats::from_codes(&[]),
+        [one] => Formats::from_codes(&[description::encoding(i16::from_be_bytes(*one))?]),
+        all => Formats::from_codes(&encodings(all)?),
+    };
+    Ok((parameters, results))
+}
+
+/// A list of format codes, each known to exist.
+fn codes<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [[u8; 2]], Malformed> {
+    let count = usize::from(cursor.u16("Bind format count")?);
+    let (codes, _) = cursor.bytes(count * 2, "Bind formats")?.as_chunks::<2>();
+    for code in codes {
+        description::encoding(i16::from_be_bytes(*code))?;
+    }
+    Ok(codes)
+}
+
+fn encodings(codes: &[[u8; 2]]) -> Result<Vec<Encoding>, Malformed> {
+    codes.iter().map(|code| description::encoding(i16::from_be_bytes(*code))).collect()
+}
+
+/// The format of one parameter: none means text, one counts for all.
+fn format_of(codes: &[[u8; 2]], index: usize) -> Result<Encoding, Malformed> {
+    let code = match codes {
+        [] => None,
+        [all] => Some(all),
+        each => each.get(index),
+    };
+    code.map_or(Ok(Encoding::Text), |code| description::encoding(i16::from_be_bytes(*code)))
+}
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -226,6 +290,46 @@ mod tests {
                 reader.feed(&BODY[split..second]).unwrap();
                 reader.feed(&BODY[second..]).unwrap();
                 assert_eq!(reader.finish().unwrap(), (parameters.clone(), formats.clone()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_bind_in_one_piece_reads_as_one_in_many_and_is_refused_alike() {
+        let long = {
+            let mut body = b"\0\x02\0\x01\0\0\0\x02".to_vec();
+            body.extend_from_slice(&300_u32.to_be_bytes());
+            body.extend_from_slice(&[7; 300]);
+            body.extend_from_slice(b"\0\0\0\x01x\0\0");
+            body
+        };
+        let many = {
+            let mut body = b"\0\x01\0\x01\x01\0".to_vec();
+            body.extend(std::iter::repeat_n(b"\0\0\0\x01y", 256).flatten());
+            body.extend_from_slice(b"\0\x03\0\0\0\x01\0\0");
+            body
+        };
+        let bodies = [BODY.to_vec(), long, many, b"\0\0\0\0\0\0".to_vec(), b"\0\0\0\0\0\x01\0\x01".to_vec()];
+        for body in bodies {
+            // Cut short, with a byte more, and with each byte changed.
+            let mut variants: Vec<Vec<u8>> = (0..body.len()).map(|end| body[..end].to_vec()).collect();
+            variants.extend((0..body.len()).flat_map(|at| {
+                [0, 1, 0x7f, 0xff].map(|byte| {
+                    let mut changed = body.clone();
+                    changed[at] = byte;
+                    changed
+                })
+            }));
+            variants.push([&body[..], b"\0"].concat());
+            variants.push(body);
+            for variant in variants {
+                let mut reader = BindReader::new();
+                let steps = reader.feed(&variant).and_then(|()| reader.finish());
+                match (whole(&variant), steps) {
+                    (Ok(whole), Ok(steps)) => assert_eq!(whole, steps, "{variant:?}"),
+                    (Err(_), Err(_)) => {}
+                    (whole, steps) => panic!("{variant:?}: {whole:?}, {steps:?}"),
+                }
             }
         }
     }

@@ -12,10 +12,11 @@
 //! never hold more of a message than the limit of its kind.
 
 use wire::fault::Fault;
-use wire::guard::Guard;
+use wire::guard::{Guard, Parameter};
 use wire::limits;
 
 use crate::bind::BindReader;
+use crate::description::Formats;
 use crate::frame::{FrameError, HEADER_BYTES, Header, Next, Stash};
 use crate::message::client;
 use crate::pipeline::Entry;
@@ -46,6 +47,11 @@ pub(crate) enum ClientBody<G: Guard> {
 /// A Bind that streams by.
 pub(crate) struct OpenBind<G: Guard> {
     pub(crate) reader: BindReader,
+    pub(crate) names: BoundNames<G>,
+}
+
+/// What a Bind says before its parameters, judged.
+pub(crate) struct BoundNames<G: Guard> {
     pub(crate) name: Name,
     pub(crate) registered: bool,
     pub(crate) source: Option<Rc<Prepared<G>>>,
@@ -138,7 +144,9 @@ impl<G: Guard> Session<G> {
                     if *left == 0
                         && let ClientBody::Bind(bind, _) = std::mem::replace(&mut self.client.body, ClientBody::Header)
                     {
-                        self.bound(*bind)?;
+                        let OpenBind { reader, names } = *bind;
+                        let (parameters, formats) = reader.finish().map_err(refusal::malformed)?;
+                        self.bound(names, parameters, formats)?;
                     }
                     taken
                 }
@@ -285,8 +293,12 @@ impl<G: Guard> Session<G> {
     }
 
     /// A Bind was read to its end.
-    pub(crate) fn bound(&mut self, bind: OpenBind<G>) -> Result<(), Fault> {
-        let (parameters, formats) = bind.reader.finish().map_err(refusal::malformed)?;
+    pub(crate) fn bound(
+        &mut self,
+        bind: BoundNames<G>,
+        parameters: Vec<Parameter>,
+        formats: Formats,
+    ) -> Result<(), Fault> {
         if self.skipping {
             // An error came while it streamed by: the server discards it, as what follows up to Sync.
             return Ok(());

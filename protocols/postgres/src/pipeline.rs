@@ -111,22 +111,21 @@ impl<G: Guard> Pipeline<G> {
         Self { queue: VecDeque::new(), runs: 0, limited: 0, bytes: 0 }
     }
 
-    fn runs(entry: &Entry<G>) -> bool {
-        matches!(entry, Entry::Execute { .. } | Entry::Query { .. } | Entry::FunctionCall { .. })
-    }
-
-    fn limited(entry: &Entry<G>) -> bool {
-        matches!(entry, Entry::Execute { limit: Some(_), .. } | Entry::Query { limit: Some(_), .. })
-    }
-
-    /// Bytes that a request holds until it is answered, roughly.
-    fn weight(entry: &Entry<G>) -> usize {
+    /// What a request counts for: bytes that it holds until it is answered, roughly; whether it runs a statement;
+    /// whether its rows are counted.
+    fn share(entry: &Entry<G>) -> (usize, bool, bool) {
         let text = |bytes: &u64| usize::try_from(*bytes).unwrap_or(usize::MAX).min(limits::AUDIT_STATEMENT_BYTES);
         match entry {
-            Entry::Query { bytes, .. } | Entry::Execute { bytes, .. } | Entry::Parse { bytes, .. } => text(bytes),
-            Entry::Bind { portal, .. } => portal.weight,
-            Entry::RefusedQuery { denial, .. } | Entry::RefusedParse { denial, .. } => denial.message.len(),
-            _ => 0,
+            Entry::Query { bytes, limit, .. } | Entry::Execute { bytes, limit, .. } => {
+                (text(bytes), true, limit.is_some())
+            }
+            Entry::FunctionCall { .. } => (0, true, false),
+            Entry::Parse { bytes, .. } => (text(bytes), false, false),
+            Entry::Bind { portal, .. } => (portal.weight, false, false),
+            Entry::RefusedQuery { denial, .. } | Entry::RefusedParse { denial, .. } => {
+                (denial.message.len(), false, false)
+            }
+            _ => (0, false, false),
         }
     }
 
@@ -157,13 +156,14 @@ impl<G: Guard> Pipeline<G> {
     /// Adds a request; `false` when the queue is full.
     #[must_use]
     pub(crate) fn push(&mut self, entry: Entry<G>) -> bool {
-        let bytes = self.bytes + Self::weight(&entry);
+        let (weight, runs, limited) = Self::share(&entry);
+        let bytes = self.bytes + weight;
         if self.queue.len() >= limits::PIPELINE_DEPTH || bytes > limits::SESSION_STATE_BYTES {
             return false;
         }
         self.bytes = bytes;
-        self.runs += usize::from(Self::runs(&entry));
-        self.limited += usize::from(Self::limited(&entry));
+        self.runs += usize::from(runs);
+        self.limited += usize::from(limited);
         self.queue.push_back(entry);
         true
     }
@@ -184,9 +184,10 @@ impl<G: Guard> Pipeline<G> {
 
     pub(crate) fn pop(&mut self) -> Option<Entry<G>> {
         let entry = self.queue.pop_front()?;
-        self.runs -= usize::from(Self::runs(&entry));
-        self.limited -= usize::from(Self::limited(&entry));
-        self.bytes -= Self::weight(&entry);
+        let (weight, runs, limited) = Self::share(&entry);
+        self.runs -= usize::from(runs);
+        self.limited -= usize::from(limited);
+        self.bytes -= weight;
         if self.queue.is_empty() && self.queue.capacity() > KEPT_ENTRIES {
             self.queue = VecDeque::new();
         }

@@ -14,8 +14,8 @@ use wire::guard::{Carrier, Guard, StatementText};
 use wire::limits;
 use wire::segments::Segments;
 
-use crate::bind::BindReader;
-use crate::client::{ClientBody, OpenBind, forward, swallow};
+use crate::bind::{self, BindReader};
+use crate::client::{BoundNames, ClientBody, OpenBind, forward, swallow};
 use crate::decisions::Decision;
 use crate::frame::{self, HEADER_BYTES};
 use crate::limited::{self, RowLimit};
@@ -74,7 +74,9 @@ impl<G: Guard> Session<G> {
         let step = self.dispatch(&part, guard, out)?;
         if let Step::Done(_) = step {
             // A decision is about one message; what was not used of it must not reach the next.
-            self.gate = Gate::Open;
+            if !matches!(self.gate, Gate::Open) {
+                self.gate = Gate::Open;
+            }
         }
         Ok(step)
     }
@@ -251,24 +253,27 @@ impl<G: Guard> Session<G> {
             Some(prepared) => prepared.wants.get(),
             None => guard.wants_columns(&statement),
         };
-        let mut open = OpenBind {
-            reader: BindReader::new(),
+        let names = BoundNames {
             name: statements::keep(portal),
             registered: statements::is_plain(portal),
+            // A known source has its name.
+            source_name: if source.is_some() { None } else { statements::keep(source_name) },
             source,
-            source_name: statements::keep(source_name),
             statement,
             wants,
             bytes: part.total(),
             disturbance: self.disturbance,
         };
-        open.reader.feed(cursor.rest()).map_err(malformed)?;
         self.run_open = true;
-        part.pass(&mut out.to_server);
         if part.left > 0 {
-            return Ok(Step::Done(ClientBody::Bind(Box::new(open), part.left)));
+            let mut reader = BindReader::new();
+            reader.feed(cursor.rest()).map_err(malformed)?;
+            part.pass(&mut out.to_server);
+            return Ok(Step::Done(ClientBody::Bind(Box::new(OpenBind { reader, names }), part.left)));
         }
-        self.bound(open)?;
+        let (parameters, formats) = bind::whole(cursor.rest()).map_err(malformed)?;
+        part.pass(&mut out.to_server);
+        self.bound(names, parameters, formats)?;
         Ok(Step::Done(ClientBody::Header))
     }
 

@@ -9,7 +9,7 @@ use crate::record::{
     Connect, Disconnect, Fault, Gap, Judged, LoginFailed, MaskCount, Parameter, Record, Refused, Reload, Statement,
     Subject,
 };
-use crate::time::rfc3339;
+use crate::time::Calendar;
 
 /// The fields that all records of one session share, encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,29 +85,56 @@ impl Summary {
 
 /// Appends one record: one JSON object and a line break.
 pub fn encode(record: &Record<'_>, out: &mut Vec<u8>) {
+    encode_after(record, &mut Calendar::new(), out);
+}
+
+/// As [`encode`], with the calendar that wrote the record before it.
+pub(crate) fn encode_after(record: &Record<'_>, calendar: &mut Calendar, out: &mut Vec<u8>) {
+    let mut begin = |out: &mut Vec<u8>, event: &str, unix_ns: u64| {
+        out.extend_from_slice(b"{\"event\":\"");
+        out.extend_from_slice(event.as_bytes());
+        out.extend_from_slice(b"\",\"time\":\"");
+        out.extend_from_slice(calendar.text(unix_ns));
+        out.push(b'"');
+    };
     match record {
-        Record::Connect(record) => connect(record, out),
-        Record::Disconnect(record) => disconnect(record, out),
-        Record::Fault(record) => fault(record, out),
-        Record::Gap(record) => gap(record, out),
-        Record::LoginFailed(record) => login_failed(record, out),
-        Record::Refused(record) => refused(record, out),
-        Record::Reload(record) => reload(record, out),
-        Record::Statement(record) => statement(record, out),
+        Record::Connect(record) => {
+            begin(out, "connect", record.unix_ns);
+            connect(record, out);
+        }
+        Record::Disconnect(record) => {
+            begin(out, "disconnect", record.unix_ns);
+            disconnect(record, out);
+        }
+        Record::Fault(record) => {
+            begin(out, "fault", record.unix_ns);
+            fault(record, out);
+        }
+        Record::Gap(record) => {
+            begin(out, "gap", record.unix_ns);
+            gap(record, out);
+        }
+        Record::LoginFailed(record) => {
+            begin(out, "login_failed", record.unix_ns);
+            login_failed(record, out);
+        }
+        Record::Refused(record) => {
+            begin(out, "refused", record.unix_ns);
+            refused(record, out);
+        }
+        Record::Reload(record) => {
+            begin(out, "reload", record.unix_ns);
+            reload(record, out);
+        }
+        Record::Statement(record) => {
+            begin(out, "statement", record.unix_ns);
+            statement(record, out);
+        }
     }
     out.extend_from_slice(b"}\n");
 }
 
-fn begin(out: &mut Vec<u8>, event: &str, unix_ns: u64) {
-    out.extend_from_slice(b"{\"event\":\"");
-    out.extend_from_slice(event.as_bytes());
-    out.extend_from_slice(b"\",\"time\":\"");
-    rfc3339(unix_ns, out);
-    out.push(b'"');
-}
-
 fn statement(record: &Statement<'_>, out: &mut Vec<u8>) {
-    begin(out, "statement", record.unix_ns);
     out.extend_from_slice(&record.identity.0);
     number(out, "number", record.number);
     number_unless_zero(out, "part", u64::from(record.part));
@@ -153,7 +180,6 @@ fn statement(record: &Statement<'_>, out: &mut Vec<u8>) {
 }
 
 fn connect(record: &Connect<'_>, out: &mut Vec<u8>) {
-    begin(out, "connect", record.unix_ns);
     out.extend_from_slice(&record.identity.0);
     string_unless_empty(out, "tls", record.tls);
     string_unless_empty(out, "upstream_tls", record.upstream_tls);
@@ -161,14 +187,12 @@ fn connect(record: &Connect<'_>, out: &mut Vec<u8>) {
 }
 
 fn login_failed(record: &LoginFailed<'_>, out: &mut Vec<u8>) {
-    begin(out, "login_failed", record.unix_ns);
     out.extend_from_slice(&record.identity.0);
     string(out, "reason", record.reason);
     error(out, Some(record.sqlstate), record.error_code);
 }
 
 fn disconnect(record: &Disconnect<'_>, out: &mut Vec<u8>) {
-    begin(out, "disconnect", record.unix_ns);
     out.extend_from_slice(&record.identity.0);
     string(out, "reason", record.reason);
     json::key(out, "duration_us");
@@ -179,14 +203,12 @@ fn disconnect(record: &Disconnect<'_>, out: &mut Vec<u8>) {
 }
 
 fn refused(record: &Refused<'_>, out: &mut Vec<u8>) {
-    begin(out, "refused", record.unix_ns);
     out.extend_from_slice(&record.identity.0);
     string(out, "reason", record.reason);
     error(out, record.sqlstate, record.error_code);
 }
 
 fn fault(record: &Fault<'_>, out: &mut Vec<u8>) {
-    begin(out, "fault", record.unix_ns);
     out.extend_from_slice(&record.identity.0);
     string(out, "culprit", record.culprit);
     string(out, "reason", record.reason);
@@ -195,7 +217,6 @@ fn fault(record: &Fault<'_>, out: &mut Vec<u8>) {
 }
 
 fn reload(record: &Reload<'_>, out: &mut Vec<u8>) {
-    begin(out, "reload", record.unix_ns);
     string(out, "cause", record.cause);
     json::key(out, "loaded");
     out.extend_from_slice(if record.problems.is_empty() { b"true" } else { b"false" });
@@ -207,7 +228,6 @@ fn reload(record: &Reload<'_>, out: &mut Vec<u8>) {
 }
 
 fn gap(record: &Gap<'_>, out: &mut Vec<u8>) {
-    begin(out, "gap", record.unix_ns);
     number(out, "dropped", record.dropped);
     string(out, "error", record.error);
 }

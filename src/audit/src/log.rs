@@ -23,6 +23,7 @@ use crate::limits::{
     BATCH_BYTES, FLUSH_DELAY_NS, HIGH_WATER_BYTES, PENDING_BYTES, RETRY_FIRST_NS, RETRY_LONGEST_NS, SPARE_BYTES,
 };
 use crate::record::Record;
+use crate::time::Calendar;
 
 /// What happens to statements while the log cannot be written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -148,6 +149,7 @@ pub struct Log {
     unreported: u64,
     counts: Counts,
     flushing: bool,
+    calendar: Calendar,
 }
 
 impl Log {
@@ -166,13 +168,14 @@ impl Log {
             unreported: 0,
             counts: Counts { records: 0, bytes: 0, dropped: 0, failures: 0, rotations: 0 },
             flushing: false,
+            calendar: Calendar::new(),
         }
     }
 
     /// Takes in one record. Returns whether there was room; a record without room is counted as dropped.
     pub fn record(&mut self, record: &Record<'_>) -> bool {
         let start = self.pending.len();
-        crate::encode(record, &mut self.pending);
+        crate::encode::encode_after(record, &mut self.calendar, &mut self.pending);
         self.admit(start)
     }
 

@@ -9,33 +9,47 @@ const LENGTH: usize = 27;
 ///
 /// Digits below the microsecond are dropped, not rounded, so that order is kept.
 pub fn rfc3339(unix_ns: u64, out: &mut Vec<u8>) {
-    let micros = unix_ns / 1_000;
-    let seconds = micros / 1_000_000;
-    let (year, month, day) = civil_from_days(seconds / 86_400);
-    let second_of_day = seconds % 86_400;
-    let [century, years] = [two_digits(year / 100), two_digits(year)];
-    let [month, day] = [two_digits(month), two_digits(day)];
-    let [hour, minute, second] = [second_of_day / 3_600, second_of_day / 60 % 60, second_of_day % 60].map(two_digits);
-    let [high, middle, low] = [micros / 10_000, micros / 100, micros].map(two_digits);
-    let mut text = *b"0000-00-00T00:00:00.000000Z";
-    const { assert!(LENGTH == b"0000-00-00T00:00:00.000000Z".len()) };
-    let pairs = [
-        (0, century),
-        (2, years),
-        (5, month),
-        (8, day),
-        (11, hour),
-        (14, minute),
-        (17, second),
-        (20, high),
-        (22, middle),
-        (24, low),
-    ];
-    for (at, [tens, ones]) in pairs {
-        text[at] = tens;
-        text[at + 1] = ones;
+    out.extend_from_slice(Calendar::new().text(unix_ns));
+}
+
+/// Formats instants one after another: of those within one second, only the fraction.
+#[derive(Clone, Debug)]
+pub(crate) struct Calendar {
+    second: u64,
+    text: [u8; LENGTH],
+}
+
+impl Calendar {
+    pub(crate) const fn new() -> Self {
+        Self { second: 0, text: *b"1970-01-01T00:00:00.000000Z" }
     }
-    out.extend_from_slice(&text);
+
+    /// As [`rfc3339`].
+    pub(crate) fn text(&mut self, unix_ns: u64) -> &[u8; LENGTH] {
+        let micros = unix_ns / 1_000;
+        let seconds = micros / 1_000_000;
+        if seconds != self.second {
+            self.second = seconds;
+            let (year, month, day) = civil_from_days(seconds / 86_400);
+            let of_day = seconds % 86_400;
+            let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
+            let pairs = [(0, year / 100), (2, year), (5, month), (8, day), (11, hour), (14, minute), (17, second)];
+            for (at, value) in pairs {
+                self.put(at, value);
+            }
+        }
+        let fraction = micros % 1_000_000;
+        for (at, value) in [(20, fraction / 10_000), (22, fraction / 100), (24, fraction)] {
+            self.put(at, value);
+        }
+        &self.text
+    }
+
+    fn put(&mut self, at: usize, value: u64) {
+        let [tens, ones] = two_digits(value);
+        self.text[at] = tens;
+        self.text[at + 1] = ones;
+    }
 }
 
 /// All pairs of decimal digits, in order.
@@ -109,6 +123,15 @@ mod tests {
             if month > 12 {
                 (month, year) = (1, year + 1);
             }
+        }
+    }
+
+    #[test]
+    fn an_instant_reads_the_same_whatever_was_written_before_it() {
+        let second = 1_000_000_000;
+        let mut calendar = Calendar::new();
+        for unix_ns in [5, 0, second - 1, second, 59 * second, 60 * second, 86_400 * second, 3 * second, u64::MAX, 0] {
+            assert_eq!(calendar.text(unix_ns).as_slice(), text(unix_ns).as_bytes());
         }
     }
 

@@ -96,7 +96,7 @@ impl Driver {
             || !self.shard.setups.borrow().is_empty()
             || relays.len() > 0
             || self.accepting.iter().any(|accepting| accepting.retry_ns.is_some());
-        let audit = self.shard.audit.borrow().deadline_ns(self.shard.clock.now_ns());
+        let audit = self.shard.audit.borrow().deadline_ns(self.shard.turn_ns.get());
         let deadline = [sweeping.then_some(self.next_sweep_ns), audit].into_iter().flatten().min();
         deadline.map_or(Wait::Forever, |deadline_ns| Wait::Until(self.shard.clock.instant(deadline_ns)))
     }
@@ -116,10 +116,10 @@ impl Driver {
             },
             Event::Sent { socket, outgoing, result } => match shard.owner(socket) {
                 Owner::Relay(index, side) => {
-                    with_relay(shard, index, |relay| relay.sent(shard, side, outgoing, result))
+                    with_relay(shard, index, |relay| relay.sent(shard, side, *outgoing, result))
                 }
                 Owner::Setup(port) => {
-                    port.sent(outgoing, result);
+                    port.sent(*outgoing, result);
                     shard.wake(&port);
                 }
                 Owner::Nobody => {}

@@ -50,7 +50,10 @@ pub(crate) struct Leg {
     /// Whether nothing more can be sent.
     pub(crate) output_ended: bool,
     outbox: Outgoing,
+    /// Bytes of the send that is under way, as far as is known: see [`Leg::settle`].
     in_flight_bytes: Option<usize>,
+    /// Whether the send that is under way reports only failure.
+    silent: bool,
     paused: bool,
 }
 
@@ -72,6 +75,7 @@ impl Leg {
             output_ended: false,
             outbox: Outgoing::new(),
             in_flight_bytes: None,
+            silent: false,
             paused: parts.paused,
         }
     }
@@ -164,17 +168,31 @@ impl Leg {
         self.paused
     }
 
-    /// Starts to send what is queued, unless a send is under way.
-    ///
-    /// A send of [`SendMode::Try`] that took everything is reported with whatever happens next: where
-    /// something waits for its end, it has to be [`SendMode::Wait`].
-    pub(crate) fn flush(&mut self, ring: &mut Ring, mode: SendMode) {
-        if self.in_flight_bytes.is_some() || self.outbox.is_empty() || self.output_ended {
-            return;
+    /// Takes note of a send that took everything, of which nobody tells.
+    pub(crate) fn settle(&mut self, ring: &mut Ring) {
+        if self.in_flight_bytes.is_some() && ring.take_settled(self.socket).is_some() {
+            self.in_flight_bytes = None;
         }
-        let outgoing = std::mem::take(&mut self.outbox);
+    }
+
+    /// Starts to send what is queued, unless a send is under way. Returns whether one is that will end
+    /// without a word, so that this is to be called again after the next turn.
+    ///
+    /// A send of [`SendMode::Try`] that took everything is not reported: where something waits for its end,
+    /// it has to be [`SendMode::Wait`].
+    pub(crate) fn flush(&mut self, ring: &mut Ring, mode: SendMode) -> bool {
+        self.settle(ring);
+        if self.in_flight_bytes.is_some() {
+            return self.silent;
+        }
+        if self.outbox.is_empty() || self.output_ended {
+            return false;
+        }
+        let outgoing = std::mem::replace(&mut self.outbox, ring.spare_list());
         self.in_flight_bytes = Some(outgoing.len());
+        self.silent = mode == SendMode::Try;
         ring.send(self.socket, outgoing, mode);
+        false
     }
 
     /// A send came back. Returns whether the reader is slow: the rest waits in the kernel from now on.
@@ -207,6 +225,7 @@ impl Leg {
             outgoing.to_heap();
         }
         self.in_flight_bytes = Some(outgoing.len());
+        self.silent = false;
         ring.send(self.socket, outgoing, SendMode::Wait);
         Ok(true)
     }

@@ -22,7 +22,7 @@ use self::leg::{Input, Leg, Source};
 use crate::guard::SessionGuard;
 use crate::limits::{CHUNKS_PER_LEG, TURN_BYTES};
 use crate::protocol::ProtocolSession;
-use crate::ring::{Chunk, Outgoing, SendMode};
+use crate::ring::{Chunk, Outgoing, Ring, SendMode};
 use crate::shard::{ClientPlace, Shard, Side};
 use crate::tls::TlsState;
 
@@ -107,8 +107,7 @@ impl Relay {
 
     /// A chunk arrived from one side.
     pub(crate) fn received(&mut self, shard: &Shard, side: Side, chunk: Chunk) {
-        self.leg(side).inbox.push_back(Input::Raw(chunk));
-        self.run(shard, side);
+        self.take_up(shard, side, Some(Input::Raw(chunk)));
     }
 
     /// One side ended its stream.
@@ -122,6 +121,10 @@ impl Relay {
 
     /// Processes what waits from one side, then what that set free on the other.
     pub(crate) fn run(&mut self, shard: &Shard, side: Side) {
+        self.take_up(shard, side, None);
+    }
+
+    fn take_up(&mut self, shard: &Shard, side: Side, input: Option<Input>) {
         if self.turn_ns != shard.turn_ns.get() {
             self.turn_ns = shard.turn_ns.get();
             self.turn_bytes = 0;
@@ -129,7 +132,17 @@ impl Relay {
             shard.pace.busy(&mut self.span);
         }
         let was_blocked = self.session.client_blocked();
-        self.drain_inbox(shard, side);
+        let runs = !matches!(self.phase, Phase::Closing { .. } | Phase::Closed);
+        let waits = (side == Side::Client && was_blocked) || self.turn_bytes > TURN_BYTES;
+        match input {
+            // Nearly always: nothing is before it, and nothing in its way.
+            Some(input) if runs && !waits && self.leg(side).inbox.is_empty() => self.process(shard, side, input),
+            Some(input) => self.leg(side).inbox.push_back(input),
+            None => {}
+        }
+        if !self.leg(side).inbox.is_empty() {
+            self.drain_inbox(shard, side);
+        }
         if was_blocked && !self.session.client_blocked() {
             self.resume_client(shard);
         }
@@ -161,8 +174,10 @@ impl Relay {
         // The statement that waited may have been complete: an empty call lets the session take it up.
         self.process(shard, Side::Client, Input::Plain(Vec::new()));
         self.drain_inbox(shard, Side::Client);
+        let ring = &mut *shard.ring.borrow_mut();
+        self.server.settle(ring);
         let backlog = self.server.backlog_bytes();
-        self.client.throttle(&mut shard.ring.borrow_mut(), backlog);
+        self.client.throttle(ring, backlog);
     }
 
     /// Keeps a waiting client's bytes out of the ring's buffers, and its receive stopped.
@@ -267,10 +282,11 @@ impl Relay {
         if matches!(self.phase, Phase::Closed) {
             return;
         }
-        let other = side.other();
         let ring = &mut *shard.ring.borrow_mut();
-        self.leg(other).relieve(ring);
-        let backlog = self.leg(other).backlog_bytes();
+        let other = self.leg(side.other());
+        other.settle(ring);
+        other.relieve(ring);
+        let backlog = other.backlog_bytes();
         if self.leg(side).throttle(ring, backlog) {
             shard.metrics.borrow_mut().data.backpressure_stalls += 1;
         }
@@ -308,13 +324,30 @@ impl Relay {
         }
         let ending = self.has_ending();
         let mode = |waited_for: bool| if waited_for { SendMode::Wait } else { SendMode::Try };
-        {
+        let again = {
             let ring = &mut *shard.ring.borrow_mut();
-            self.server.flush(ring, mode(ending || self.client.is_paused()));
-            self.client.flush(ring, mode(ending || self.server.is_paused()));
+            let server = self.server.flush(ring, mode(ending || self.client.is_paused()));
+            let again = self.client.flush(ring, mode(ending || self.server.is_paused())) || server;
+            if self.client.is_paused() || self.server.is_paused() {
+                self.resume_paused(ring);
+            }
+            again
+        };
+        if again {
+            // The kernel has not taken it yet, and will not say when it has.
+            self.mark_dirty(shard);
         }
         if ending {
             self.follow_endings(shard);
+        }
+    }
+
+    /// Lets a side send again that was stopped because of a send of which nobody told the end.
+    fn resume_paused(&mut self, ring: &mut Ring) {
+        for side in [Side::Client, Side::Server] {
+            if self.leg(side).is_paused() && self.leg(side.other()).is_drained() {
+                self.leg(side).throttle(ring, 0);
+            }
         }
     }
 

@@ -78,9 +78,10 @@ impl Gather {
 pub enum SendMode {
     /// Takes what fits now: all, a short count, or `WouldBlock` if nothing fits.
     ///
-    /// Where all fits, that alone does not end the wait of a turn: [`Event::Sent`] comes with whatever
-    /// happens next. For the traffic of a session. Where something waits for this send to end (a shutdown
-    /// behind last words, a peer that was throttled), use [`SendMode::Wait`].
+    /// Where all was sent nothing is reported, and the wait of a turn goes on:
+    /// [`Ring::take_settled`](super::Ring::take_settled) tells it whoever asks, after the turn. For the
+    /// traffic of a session. Where something waits for this send to end (a shutdown behind last words, a peer
+    /// that was throttled), use [`SendMode::Wait`].
     Try,
     /// Waits inside the kernel until at least one byte fits. Always ends the wait of a turn.
     Wait,
@@ -147,12 +148,14 @@ pub enum Event {
         /// The bytes.
         chunk: Chunk,
     },
-    /// A send ended.
+    /// A send ended; not told of one of [`SendMode::Try`] that sent everything.
     Sent {
         /// Which socket.
         socket: SocketId,
         /// What is still to be sent: already advanced by the count in `result`.
-        outgoing: Outgoing,
+        ///
+        /// In a box, because it is rare, and an event is moved for each message.
+        outgoing: Box<Outgoing>,
         /// Bytes taken by the kernel; `WouldBlock` when [`SendMode::Try`] found the socket full.
         result: io::Result<usize>,
     },

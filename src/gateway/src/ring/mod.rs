@@ -12,8 +12,8 @@
 //! [`SendMode::Try`] that takes everything has no completion: the kernel sends, and sleeps until something
 //! else happens, without a return to user space in between. A short count does end the wait. (Counting the
 //! completions of sends and waiting for one more would sleep on short counts, with nobody to send the
-//! rest.) Tests count the system calls. The price: [`Event::Sent`] of such a send comes with the next turn
-//! that ends for another reason, so one who has to act on it uses [`SendMode::Wait`].
+//! rest.) Tests count the system calls. The price: of such a send nothing is reported, so one who has to act
+//! on its end uses [`SendMode::Wait`].
 //!
 //! # Why there is `unsafe` here
 //! The kernel reads and writes the memory of an operation after the call that queued it has returned, which
@@ -116,6 +116,8 @@ pub struct Ring {
     /// Memory of vectored sends, kept for the next one.
     #[expect(clippy::vec_box, reason = "the kernel holds their addresses while their owners move")]
     spare_vectors: Vec<Box<Vectors>>,
+    /// Emptied lists with their memory, the one used last on top.
+    spare_lists: Vec<Outgoing>,
     /// What is to be reported without the kernel's doing: the answers to calls that could not be queued.
     answers: Vec<Event>,
     /// What a turn that sleeps waits for.

@@ -139,12 +139,9 @@ impl Outgoing {
         self.pieces.iter().map(|piece| self.bytes(piece))
     }
 
-    /// Bytes of the first `count` ranges.
-    pub(super) fn first_bytes(&self, count: usize) -> usize {
-        if self.pieces.len() <= count {
-            return self.len;
-        }
-        self.pieces.iter().take(count).map(|piece| piece.range.len()).sum()
+    /// Whether one operation of so many ranges and bytes can send it all.
+    pub(super) fn fits(&self, ranges: usize, bytes: usize) -> bool {
+        self.pieces.len() <= ranges && self.len <= bytes
     }
 
     /// Forgets the first `count` bytes, which were sent, and drops every source of which nothing is left.

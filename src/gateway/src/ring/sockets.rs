@@ -28,6 +28,8 @@ pub(super) struct Socket {
     /// Whether the receive was armed for a bounded number of bytes.
     pub(super) limited: bool,
     pub(super) transmission: Option<Transmission>,
+    /// Bytes of a send that was settled and that nobody has asked about.
+    pub(super) settled: Option<usize>,
     /// The address of a connect in flight.
     connect: Option<Box<SockAddr>>,
     pub(super) closing: bool,
@@ -53,6 +55,7 @@ impl Ring {
             fed: false,
             limited: false,
             transmission: None,
+            settled: None,
             connect: None,
             closing: false,
         }))

@@ -8,7 +8,8 @@
 //! (`REQ_F_NOWAIT` in `io_sendmsg_prep`): it is over when its entry was taken. It has
 //! `IOSQE_CQE_SKIP_SUCCESS` too, so that success is silent and does not end the wait of the turn that
 //! submits it; and `MSG_WAITALL`, which makes a short count a failure that does (`min_ret` in `io_send`).
-//! After each turn, what was taken and has no completion was sent whole.
+//! After each turn, what was taken and has no completion was sent whole. Of that nothing is reported: a
+//! session sends one message for each that it receives, and an event for each would cost it as much again.
 
 use std::io;
 
@@ -25,9 +26,9 @@ const VECTORS: usize = 64;
 /// Bytes of one send that the kernel accepts at most (`MAX_RW_COUNT`).
 const SEND_MAX: usize = 0x7fff_f000;
 
-/// Arrays kept for the next vectored sends. A shard has few in flight at once: those of one turn, and of
+/// Arrays and lists kept for the next sends. A shard has few in flight at once: those of one turn, and of
 /// slow readers.
-const SPARE_VECTORS: usize = 256;
+const SPARES: usize = 256;
 
 /// The memory of a vectored send beside the bytes themselves.
 pub(super) struct Vectors {
@@ -83,7 +84,8 @@ impl Transmission {
 }
 
 impl Ring {
-    /// Sends a list; one [`Event::Sent`] brings back what is left of it, which may be all or nothing.
+    /// Sends a list. One [`Event::Sent`] brings back what is left of it, which may be all or nothing, unless
+    /// it was sent whole in [`SendMode::Try`]: then [`take_settled`](Self::take_settled) says so.
     ///
     /// Short counts are ordinary: the socket's buffer is full, or the list has more than 64 ranges.
     /// A socket has one send at a time: another, which is a mistake of the caller, is answered by
@@ -93,10 +95,13 @@ impl Ring {
         if socket.transmission.is_some() || outgoing.is_empty() {
             let busy = Err(io::ErrorKind::ResourceBusy.into());
             let result = if outgoing.is_empty() { Ok(0) } else { busy };
-            self.answers.push(Event::Sent { socket: id, outgoing, result });
+            self.answers.push(Event::Sent { socket: id, outgoing: Box::new(outgoing), result });
             return;
         }
         let fd = socket.fd();
+        socket.settled = None;
+        // What one entry cannot name is left over however much the kernel takes, and must be reported.
+        let silent = mode == SendMode::Try && outgoing.fits(VECTORS, SEND_MAX);
         let transmission = socket.transmission.insert(Transmission { outgoing, vectors: None, mode, number: None });
         let flags = match mode {
             SendMode::Try => libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT | libc::MSG_WAITALL,
@@ -119,13 +124,12 @@ impl Ring {
         // SAFETY: the slot keeps the list (whose sources do not move and which nobody can reach) and the
         // boxed array until the completion was seen or the send was settled.
         unsafe {
-            match mode {
-                SendMode::Try => {
-                    let number = self.queue.push_silent(entry);
-                    transmission.number = Some(number);
-                    self.silent.push_back((number, id.0.index));
-                }
-                SendMode::Wait => self.queue.push(entry),
+            if silent {
+                let number = self.queue.push_silent(entry);
+                transmission.number = Some(number);
+                self.silent.push_back((number, id.0.index));
+            } else {
+                self.queue.push(entry);
             }
         }
     }
@@ -136,20 +140,55 @@ impl Ring {
         self.sockets.get(id.0).is_some_and(|socket| socket.transmission.is_some())
     }
 
+    /// Whether a send of [`SendMode::Try`] has sent everything since this was asked last, and how many bytes.
+    pub fn take_settled(&mut self, id: SocketId) -> Option<usize> {
+        self.sockets.get_mut(id.0)?.settled.take()
+    }
+
+    /// An empty list, with the memory of one that was sent where there is one.
+    pub fn spare_list(&mut self) -> Outgoing {
+        self.spare_lists.pop().unwrap_or_default()
+    }
+
     /// Ends the silent sends that the kernel has taken and that have not failed. All completions of what
     /// was taken must have been handled.
-    pub(super) fn settle_silent(&mut self, events: &mut Vec<Event>) {
+    pub(super) fn settle_silent(&mut self) {
+        if self.silent.is_empty() {
+            return;
+        }
         let taken = self.queue.taken();
         while let Some((number, index)) = self.silent.front().copied().filter(|(number, _)| *number < taken) {
             self.silent.pop_front();
             if let Some((_, socket)) = self.sockets.at(index)
-                && let Some(transmission) = &socket.transmission
-                && transmission.number == Some(number)
+                && socket.transmission.as_ref().is_some_and(|transmission| transmission.number == Some(number))
+                && let Some(transmission) = socket.transmission.take()
             {
-                let sent = i32::try_from(transmission.outgoing.first_bytes(VECTORS).min(SEND_MAX)).unwrap_or(0);
                 self.queue.settle();
-                self.send_completed(index, sent, events);
+                socket.settled = Some(transmission.outgoing.len());
+                let closing = socket.closing;
+                self.reuse(transmission);
+                if closing {
+                    self.remove_if_done(index);
+                }
             }
+        }
+    }
+
+    /// Gives chunks back, and keeps the memory of the lists.
+    fn reuse(&mut self, transmission: Transmission) {
+        let Transmission { mut outgoing, vectors, .. } = transmission;
+        self.keep(vectors);
+        if self.spare_lists.len() < SPARES {
+            outgoing.clear();
+            self.spare_lists.push(outgoing);
+        }
+    }
+
+    fn keep(&mut self, vectors: Option<Box<Vectors>>) {
+        if let Some(vectors) = vectors
+            && self.spare_vectors.len() < SPARES
+        {
+            self.spare_vectors.push(vectors);
         }
     }
 
@@ -157,11 +196,7 @@ impl Ring {
         let Some((id, socket)) = self.sockets.at(index) else { return };
         let Some(Transmission { mut outgoing, vectors, .. }) = socket.transmission.take() else { return };
         let closing = socket.closing;
-        if let Some(vectors) = vectors
-            && self.spare_vectors.len() < SPARE_VECTORS
-        {
-            self.spare_vectors.push(vectors);
-        }
+        self.keep(vectors);
         let result = usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result));
         if result.as_ref().map_or(true, |count| *count < outgoing.len()) {
             self.counters.short_sends += 1;
@@ -174,6 +209,6 @@ impl Ring {
         if let Ok(count) = result {
             outgoing.advance(count);
         }
-        events.push(Event::Sent { socket: SocketId(id), outgoing, result });
+        events.push(Event::Sent { socket: SocketId(id), outgoing: Box::new(outgoing), result });
     }
 }

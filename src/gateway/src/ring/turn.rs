@@ -50,6 +50,7 @@ impl Ring {
             limits_receives: true,
             gather: Gather::NOTHING,
             spare_vectors: Vec::new(),
+            spare_lists: Vec::new(),
             silent: VecDeque::new(),
             answers: Vec::new(),
             completions: Vec::new(),
@@ -111,7 +112,7 @@ impl Ring {
                 self.send_completed(index, completion.result(), events);
             }
         }
-        self.settle_silent(events);
+        self.settle_silent();
         for completion in completions.drain(..) {
             let (result, flags) = (completion.result(), completion.flags());
             match Kind::of(completion.user_data()) {

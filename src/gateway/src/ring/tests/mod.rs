@@ -84,11 +84,20 @@ impl Rig {
         }
     }
 
-    /// The answer to a send.
+    /// The end of a send, reported or silent.
     fn sent(&mut self, socket: SocketId) -> (Outgoing, std::io::Result<usize>) {
-        match self.next() {
-            Event::Sent { socket: of, outgoing, result } if of == socket => (outgoing, result),
-            event => panic!("{event:?}"),
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.pending.pop_front() {
+                Some(Event::Sent { socket: of, outgoing, result }) if of == socket => return (*outgoing, result),
+                Some(event) => panic!("{event:?}"),
+                None => {}
+            }
+            if let Some(count) = self.ring.take_settled(socket) {
+                return (Outgoing::new(), Ok(count));
+            }
+            assert!(Instant::now() < deadline, "nothing was sent");
+            self.turn(if self.ring.is_sending(socket) { Duration::ZERO } else { Duration::from_millis(1) });
         }
     }
 

@@ -169,7 +169,7 @@ fn a_silent_send_that_holds_the_last_buffers_does_not_stop_the_receive_for_ever(
                 Event::ReceiveEnded { .. } => ended = true,
                 Event::Sent { mut outgoing, .. } => {
                     outgoing.append(std::mem::take(&mut waiting));
-                    waiting = outgoing;
+                    waiting = *outgoing;
                 }
                 event => panic!("{event:?}"),
             }
