@@ -44,6 +44,7 @@ pub(crate) fn whole(body: &[u8]) -> Result<(Vec<Parameter>, Formats), Malformed>
                     bytes: value.get(..limits::AUDIT_PARAMETER_BYTES).unwrap_or(value).into(),
                     total_bytes: value.len(),
                     encoding: format_of(formats, index)?,
+                    type_name: "",
                 },
             });
         }

@@ -4,12 +4,65 @@
 //! once: [`Identity`] for a session, [`Summary`] for a judged statement. The names of the fields are part of
 //! the interface ([`crate::record`]) and are held by golden tests.
 
-use crate::json;
+use crate::json::{self, key};
 use crate::record::{
     Connect, Disconnect, Fault, Gap, Judged, LoginFailed, MaskCount, Parameter, Record, Refused, Reload, Statement,
     Subject,
 };
 use crate::time::Calendar;
+
+/// Fields of one kind each. Macros, because a name is then copied with its quotes and its colon at once.
+macro_rules! string {
+    ($out:expr, $name:literal, $value:expr) => {{
+        key!($out, $name);
+        json::string($out, $value);
+    }};
+}
+
+macro_rules! string_unless_empty {
+    ($out:expr, $name:literal, $value:expr) => {
+        if !$value.is_empty() {
+            string!($out, $name, $value);
+        }
+    };
+}
+
+macro_rules! text_unless_empty {
+    ($out:expr, $name:literal, $value:expr) => {
+        if !$value.is_empty() {
+            key!($out, $name);
+            json::bytes($out, $value);
+        }
+    };
+}
+
+macro_rules! number {
+    ($out:expr, $name:literal, $value:expr) => {{
+        key!($out, $name);
+        json::number($out, $value);
+    }};
+}
+
+macro_rules! number_unless_zero {
+    ($out:expr, $name:literal, $value:expr) => {
+        if $value > 0 {
+            number!($out, $name, $value);
+        }
+    };
+}
+
+macro_rules! size {
+    ($out:expr, $name:literal, $value:expr) => {
+        number!($out, $name, u64::try_from($value).unwrap_or(u64::MAX))
+    };
+}
+
+macro_rules! flag {
+    ($out:expr, $name:literal) => {{
+        key!($out, $name);
+        $out.extend_from_slice(b"true");
+    }};
+}
 
 /// The fields that all records of one session share, encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,21 +72,22 @@ impl Identity {
     /// Encodes them. Made anew when more is known of the client, or when its groups change.
     #[must_use]
     pub fn encode(subject: &Subject<'_>) -> Self {
-        let mut out = Vec::with_capacity(192);
-        json::key(&mut out, "session");
-        json::string(&mut out, subject.session);
-        json::key(&mut out, "client");
-        json::string(&mut out, subject.client);
-        json::key(&mut out, "listener");
-        json::string(&mut out, subject.listener);
-        text_unless_empty(&mut out, "user", subject.user);
+        let mut fields = Vec::with_capacity(192);
+        let out = &mut fields;
+        key!(out, "session");
+        json::string(out, subject.session);
+        key!(out, "client");
+        json::string(out, subject.client);
+        key!(out, "listener");
+        json::string(out, subject.listener);
+        text_unless_empty!(out, "user", subject.user);
         if !subject.groups.is_empty() {
-            json::key(&mut out, "groups");
-            json::array(&mut out, subject.groups, |out, group| json::string(out, group));
+            key!(out, "groups");
+            json::array(out, subject.groups, |out, group| json::string(out, group));
         }
-        text_unless_empty(&mut out, "database", subject.database);
-        text_unless_empty(&mut out, "application", subject.application);
-        Self(out.into_boxed_slice())
+        text_unless_empty!(out, "database", subject.database);
+        text_unless_empty!(out, "application", subject.application);
+        Self(fields.into_boxed_slice())
     }
 
     /// Bytes of memory that it holds, for callers that bound theirs.
@@ -51,29 +105,30 @@ impl Summary {
     /// Encodes them.
     #[must_use]
     pub fn encode(judged: &Judged<'_>) -> Self {
-        let mut out = Vec::with_capacity(judged.statement.bytes.len() + 128);
-        json::key(&mut out, "statement");
-        let escaped = json::bytes(&mut out, judged.statement.bytes);
+        let mut fields = Vec::with_capacity(judged.statement.bytes.len() + 128);
+        let out = &mut fields;
+        key!(out, "statement");
+        let escaped = json::bytes(out, judged.statement.bytes);
         if escaped {
-            flag(&mut out, "statement_escaped");
+            flag!(out, "statement_escaped");
         }
         if judged.statement.is_cut() {
-            size(&mut out, "statement_bytes", judged.statement.total_bytes);
-            flag(&mut out, "statement_cut");
+            size!(out, "statement_bytes", judged.statement.total_bytes);
+            flag!(out, "statement_cut");
         }
-        json::key(&mut out, "kinds");
-        json::array(&mut out, judged.kinds, |out, kind| json::string(out, kind));
-        json::key(&mut out, "relations");
-        json::array(&mut out, judged.relations, |out, relation| json::string(out, relation));
-        string(&mut out, "verdict", judged.verdict.as_str());
+        key!(out, "kinds");
+        json::array(out, judged.kinds, |out, kind| json::string(out, kind));
+        key!(out, "relations");
+        json::array(out, judged.relations, |out, relation| json::string(out, relation));
+        string!(out, "verdict", judged.verdict.as_str());
         if let Some(rule) = judged.rule {
-            string(&mut out, "rule", rule);
+            string!(out, "rule", rule);
         }
         if !judged.reported.is_empty() {
-            json::key(&mut out, "reported");
-            json::array(&mut out, judged.reported, |out, rule| json::string(out, rule));
+            key!(out, "reported");
+            json::array(out, judged.reported, |out, rule| json::string(out, rule));
         }
-        Self(out.into_boxed_slice())
+        Self(fields.into_boxed_slice())
     }
 
     /// Bytes of memory that it holds, for callers that bound theirs.
@@ -136,17 +191,17 @@ pub(crate) fn encode_after(record: &Record<'_>, calendar: &mut Calendar, out: &m
 
 fn statement(record: &Statement<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(&record.identity.0);
-    number(out, "number", record.number);
-    number_unless_zero(out, "part", u64::from(record.part));
+    number!(out, "number", record.number);
+    number_unless_zero!(out, "part", u64::from(record.part));
     out.extend_from_slice(&record.summary.0);
     if record.parameters_total > 0 {
-        json::key(out, "parameters");
+        key!(out, "parameters");
         json::array(out, record.parameters, parameter);
         if record.parameters_total > record.parameters.len() {
-            size(out, "parameters_total", record.parameters_total);
+            size!(out, "parameters_total", record.parameters_total);
         }
         if !record.parameter_types.is_empty() {
-            json::key(out, "parameter_types");
+            key!(out, "parameter_types");
             json::array(out, record.parameter_types, |out, name| match name.is_empty() {
                 true => out.extend_from_slice(b"null"),
                 false => json::string(out, name),
@@ -154,82 +209,82 @@ fn statement(record: &Statement<'_>, out: &mut Vec<u8>) {
         }
     }
     if !record.masks.is_empty() {
-        json::key(out, "masks");
+        key!(out, "masks");
         json::array(out, record.masks, mask_count);
     }
-    number_unless_zero(out, "oversized_cells", record.oversized_cells);
+    number_unless_zero!(out, "oversized_cells", record.oversized_cells);
     if let Some(file) = record.local_file {
-        text_unless_empty(out, "local_file", file.name);
-        number(out, "local_file_bytes", file.bytes);
+        text_unless_empty!(out, "local_file", file.name);
+        number!(out, "local_file_bytes", file.bytes);
     }
-    number(out, "rows", record.rows);
-    number(out, "bytes_in", record.bytes_in);
-    number(out, "bytes_out", record.bytes_out);
-    text_unless_empty(out, "tag", record.tag);
+    number!(out, "rows", record.rows);
+    number!(out, "bytes_in", record.bytes_in);
+    number!(out, "bytes_out", record.bytes_out);
+    text_unless_empty!(out, "tag", record.tag);
     error(out, record.sqlstate, record.error_code);
-    json::key(out, "server_us");
+    key!(out, "server_us");
     json::microseconds(out, record.server_ns);
-    json::key(out, "gateway_us");
+    key!(out, "gateway_us");
     json::microseconds(out, record.gateway_ns);
     if record.suspended {
-        flag(out, "suspended");
+        flag!(out, "suspended");
     }
     if record.abandoned {
-        flag(out, "abandoned");
+        flag!(out, "abandoned");
     }
 }
 
 fn connect(record: &Connect<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(&record.identity.0);
-    string_unless_empty(out, "tls", record.tls);
-    string_unless_empty(out, "upstream_tls", record.upstream_tls);
-    string(out, "auth", record.auth);
+    string_unless_empty!(out, "tls", record.tls);
+    string_unless_empty!(out, "upstream_tls", record.upstream_tls);
+    string!(out, "auth", record.auth);
 }
 
 fn login_failed(record: &LoginFailed<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(&record.identity.0);
-    string(out, "reason", record.reason);
+    string!(out, "reason", record.reason);
     error(out, Some(record.sqlstate), record.error_code);
 }
 
 fn disconnect(record: &Disconnect<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(&record.identity.0);
-    string(out, "reason", record.reason);
-    json::key(out, "duration_us");
+    string!(out, "reason", record.reason);
+    key!(out, "duration_us");
     json::microseconds(out, record.duration_ns);
-    number(out, "statements", record.statements);
-    number(out, "bytes_in", record.bytes_in);
-    number(out, "bytes_out", record.bytes_out);
+    number!(out, "statements", record.statements);
+    number!(out, "bytes_in", record.bytes_in);
+    number!(out, "bytes_out", record.bytes_out);
 }
 
 fn refused(record: &Refused<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(&record.identity.0);
-    string(out, "reason", record.reason);
+    string!(out, "reason", record.reason);
     error(out, record.sqlstate, record.error_code);
 }
 
 fn fault(record: &Fault<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(&record.identity.0);
-    string(out, "culprit", record.culprit);
-    string(out, "reason", record.reason);
-    string(out, "message", record.message);
+    string!(out, "culprit", record.culprit);
+    string!(out, "reason", record.reason);
+    string!(out, "message", record.message);
     error(out, Some(record.sqlstate), record.error_code);
 }
 
 fn reload(record: &Reload<'_>, out: &mut Vec<u8>) {
-    string(out, "cause", record.cause);
-    json::key(out, "loaded");
+    string!(out, "cause", record.cause);
+    key!(out, "loaded");
     out.extend_from_slice(if record.problems.is_empty() { b"true" } else { b"false" });
-    number(out, "generation", record.generation);
+    number!(out, "generation", record.generation);
     if !record.problems.is_empty() {
-        json::key(out, "problems");
+        key!(out, "problems");
         json::array(out, record.problems, |out, problem| json::string(out, problem));
     }
 }
 
 fn gap(record: &Gap<'_>, out: &mut Vec<u8>) {
-    number(out, "dropped", record.dropped);
-    string(out, "error", record.error);
+    number!(out, "dropped", record.dropped);
+    string!(out, "error", record.error);
 }
 
 fn parameter(out: &mut Vec<u8>, parameter: &Parameter<'_>) {
@@ -252,8 +307,8 @@ fn parameter(out: &mut Vec<u8>, parameter: &Parameter<'_>) {
         }
     };
     if text.is_cut() {
-        size(out, "total_bytes", text.total_bytes);
-        flag(out, "cut");
+        size!(out, "total_bytes", text.total_bytes);
+        flag!(out, "cut");
     }
     out.push(b'}');
 }
@@ -261,55 +316,17 @@ fn parameter(out: &mut Vec<u8>, parameter: &Parameter<'_>) {
 fn mask_count(out: &mut Vec<u8>, mask: &MaskCount<'_>) {
     out.extend_from_slice(b"{\"rule\":");
     json::string(out, mask.rule);
-    number(out, "cells", mask.cells);
+    number!(out, "cells", mask.cells);
     out.push(b'}');
-}
-
-fn string(out: &mut Vec<u8>, name: &str, value: &str) {
-    json::key(out, name);
-    json::string(out, value);
-}
-
-fn string_unless_empty(out: &mut Vec<u8>, name: &str, value: &str) {
-    if !value.is_empty() {
-        string(out, name, value);
-    }
-}
-
-fn text_unless_empty(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    if !value.is_empty() {
-        json::key(out, name);
-        json::bytes(out, value);
-    }
-}
-
-fn number(out: &mut Vec<u8>, name: &str, value: u64) {
-    json::key(out, name);
-    json::number(out, value);
-}
-
-fn number_unless_zero(out: &mut Vec<u8>, name: &str, value: u64) {
-    if value > 0 {
-        number(out, name, value);
-    }
-}
-
-fn size(out: &mut Vec<u8>, name: &str, value: usize) {
-    number(out, name, u64::try_from(value).unwrap_or(u64::MAX));
-}
-
-fn flag(out: &mut Vec<u8>, name: &str) {
-    json::key(out, name);
-    out.extend_from_slice(b"true");
 }
 
 fn error(out: &mut Vec<u8>, sqlstate: Option<[u8; 5]>, code: Option<u16>) {
     if let Some(sqlstate) = sqlstate {
-        json::key(out, "sqlstate");
+        key!(out, "sqlstate");
         json::bytes(out, &sqlstate);
     }
     if let Some(code) = code {
-        number(out, "error_code", u64::from(code));
+        number!(out, "error_code", u64::from(code));
     }
 }
 

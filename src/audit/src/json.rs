@@ -32,16 +32,20 @@ const PLAIN_ASCII: [bool; 256] = {
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// Appends `,"name":`. Inlined, because names are constants: their bytes then need no call.
-#[inline]
-pub(crate) fn key(out: &mut Vec<u8>, name: &str) {
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
+/// Appends `,"name":`, in one piece whose length the compiler knows.
+macro_rules! key {
+    ($out:expr, $name:literal) => {
+        $out.extend_from_slice(concat!(",\"", $name, "\":").as_bytes())
+    };
 }
+pub(crate) use key;
 
 /// Appends a decimal number.
+#[inline]
 pub(crate) fn number(out: &mut Vec<u8>, value: u64) {
+    if let Some(digit) = u8::try_from(value).ok().filter(|digit| *digit < 10) {
+        return out.push(b'0' + digit);
+    }
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 

@@ -29,6 +29,17 @@ pub(crate) const PACE_SESSIONS: u32 = 8;
 /// microseconds, where that many sessions keep the core busy.
 pub(crate) const PACE: Gather = Gather { events: 4, micros: 50 };
 
+/// Bytes that a turn moves at least while a large result or COPY passes: more than a message of a point query.
+pub(crate) const BULK_BYTES: usize = 8 << 10;
+
+/// Such turns of late from which on it is taken for one; and as many as are counted.
+pub(crate) const BULK_TURNS: u32 = 3;
+pub(crate) const BULK_TURNS_MAX: u32 = 8;
+
+/// What a sleep in the midst of one waits for: 100 µs' worth of it, or a second socket. The bytes behind its end are
+/// delayed by that much once; the servers' pieces of 8 KiB would otherwise cost a wake each.
+pub(crate) const BULK: Gather = Gather { events: 2, micros: 100 };
+
 /// How often set-ups, idle sessions and a stop are looked at.
 pub(crate) const SWEEP_NS: u64 = 250_000_000;
 

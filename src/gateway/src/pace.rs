@@ -4,10 +4,13 @@
 //! answer. Where many sessions are busy the thread sleeps for a moment only, and each sleep and wake costs more than
 //! the work between them: there it pays to wait for several events. So sessions are counted that had something to do
 //! in the last millisecond; events of a single fast one are not.
+//!
+//! A large result is no answer that somebody waits for byte by byte either: while one passes, a sleep lasts until more
+//! of it has come than a piece.
 
 use std::cell::Cell;
 
-use crate::limits::{PACE, PACE_SESSIONS, PACE_WINDOW_NS};
+use crate::limits::{BULK, BULK_BYTES, BULK_TURNS, BULK_TURNS_MAX, PACE, PACE_SESSIONS, PACE_WINDOW_NS};
 use crate::ring::Gather;
 
 /// Sessions that were busy lately.
@@ -19,17 +22,31 @@ pub(crate) struct Pace {
     busy: Cell<u32>,
     /// Those of the span before.
     before: Cell<u32>,
+    /// Bytes that this turn has moved.
+    bytes: Cell<usize>,
+    /// Turns of late that moved much.
+    bulk: Cell<u32>,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { span: Cell::new(1), began_ns: Cell::new(0), busy: Cell::new(0), before: Cell::new(0) }
+        Self {
+            span: Cell::new(1),
+            began_ns: Cell::new(0),
+            busy: Cell::new(0),
+            before: Cell::new(0),
+            bytes: Cell::new(0),
+            bulk: Cell::new(0),
+        }
     }
 }
 
 impl Pace {
     /// A turn begins.
     pub(crate) fn turn(&self, now_ns: u64) {
+        let much = self.bytes.replace(0) >= BULK_BYTES;
+        // Halved and not forgotten: a turn may concern only the ring, with the result still on its way.
+        self.bulk.set(if much { (self.bulk.get() + 1).min(BULK_TURNS_MAX) } else { self.bulk.get() / 2 });
         let passed = now_ns.saturating_sub(self.began_ns.get());
         if passed < PACE_WINDOW_NS {
             return;
@@ -48,9 +65,20 @@ impl Pace {
         }
     }
 
+    /// A session took in bytes.
+    pub(crate) fn moved(&self, bytes: usize) {
+        self.bytes.set(self.bytes.get().saturating_add(bytes));
+    }
+
     /// What the next sleep should wait for.
     pub(crate) fn gather(&self) -> Gather {
-        if self.before.get() >= PACE_SESSIONS { PACE } else { Gather::NOTHING }
+        if self.before.get() >= PACE_SESSIONS {
+            PACE
+        } else if self.bulk.get() >= BULK_TURNS && self.bytes.get() >= BULK_BYTES {
+            BULK
+        } else {
+            Gather::NOTHING
+        }
     }
 }
 
@@ -78,6 +106,27 @@ mod tests {
         assert_eq!(pace.gather(), PACE);
         run(&pace, &mut [0; 1], 12..14);
         assert_eq!(pace.gather(), Gather::NOTHING);
+    }
+
+    #[test]
+    fn the_middle_of_a_large_result_is_waited_for_and_what_follows_its_end_is_not() {
+        let pace = Pace::default();
+        let turn = |bytes| {
+            pace.turn(1);
+            pace.moved(bytes);
+            pace.gather()
+        };
+        // One answer of a few pieces is over before anything waits.
+        assert!((0..3).all(|_| turn(BULK_BYTES) == Gather::NOTHING));
+        assert_eq!(turn(BULK_BYTES), BULK);
+        assert_eq!(turn(BULK_BYTES / 2), Gather::NOTHING, "its end");
+        assert_eq!(turn(BULK_BYTES), Gather::NOTHING, "and the beginning of the next");
+        for _ in 0..10 {
+            turn(BULK_BYTES);
+        }
+        assert_eq!(turn(BULK_BYTES), BULK);
+        assert_eq!((turn(0), turn(BULK_BYTES)), (Gather::NOTHING, BULK), "a turn of the ring's own is no end");
+        assert!((0..100).all(|_| turn(BULK_BYTES - 1) == Gather::NOTHING), "points, however many");
     }
 
     #[test]

@@ -236,6 +236,7 @@ impl Relay {
         let mut output = shard.relays.borrow_mut().output.take().unwrap_or_default();
         let length = source.bytes().len();
         self.turn_bytes += length;
+        shard.pace.moved(length);
         let result = match side {
             Side::Client => {
                 shard.metrics.borrow_mut().data.bytes_from_client += length as u64;

@@ -8,12 +8,15 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::time::Instant;
 
-use io_uring::types::{CancelBuilder, Timespec};
+use io_uring::types::{CancelBuilder, Fd, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 
 use super::door::Door;
 use super::event::{Gather, RingError, Wait};
 use super::pool::{BUFFER_GROUP, Pool};
+
+/// Largest table of files that a ring registers; sockets beyond it are used by their descriptors.
+const FILES_MAX: u32 = 1 << 16;
 
 /// What a completion belongs to; the upper half of its user data, the lower being an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +64,8 @@ pub(super) struct Queue {
     door: Door,
     /// Whether a wait for several completions can be bounded (6.12).
     gathers: bool,
+    /// Places in the ring's own table of files.
+    files: u32,
     /// Entries that found the submission queue full and the kernel unwilling; they go first.
     backlog: VecDeque<squeue::Entry>,
     /// Entries queued since the start; one is known by how many were queued before it.
@@ -77,7 +82,18 @@ impl Queue {
         let uring = build(entries, buffers).map_err(RingError::Setup)?;
         let door = Door::new(uring.as_raw_fd());
         let gathers = uring.params().is_feature_min_timeout();
-        Ok(Self { uring, door, gathers, backlog: VecDeque::new(), queued: 0, in_flight: 0, closed: false, enters: 0 })
+        let files = register_files(&uring);
+        Ok(Self {
+            uring,
+            door,
+            gathers,
+            files,
+            backlog: VecDeque::new(),
+            queued: 0,
+            in_flight: 0,
+            closed: false,
+            enters: 0,
+        })
     }
 
     /// Offers the pool's buffers to the kernel.
@@ -95,6 +111,18 @@ impl Queue {
 
     pub(super) fn unregister_pool(&self) -> io::Result<()> {
         self.uring.submitter().unregister_buf_ring(BUFFER_GROUP)
+    }
+
+    /// Puts a descriptor into the ring's own table, whose entries are used without counting references to them.
+    /// Whether it is there: not beyond the table's end, nor where the kernel refused.
+    pub(super) fn fix_file(&self, place: u32, descriptor: Fd) -> bool {
+        place < self.files && self.uring.submitter().register_files_update(place, &[descriptor.0]).is_ok()
+    }
+
+    /// Takes it out again. Until then the file stays open, whatever happens to the descriptor.
+    pub(super) fn release_file(&self, place: u32) {
+        let result = self.uring.submitter().register_files_update(place, &[-1]);
+        debug_assert!(result.is_ok(), "{result:?}");
     }
 
     pub(super) fn enters(&self) -> u64 {
@@ -286,6 +314,19 @@ impl Queue {
         let queued = u32::try_from(queued).unwrap_or(u32::MAX);
         self.door.enter(queued, want, events, timeout).map(drop)
     }
+}
+
+/// Registers an empty table of files, as large as the process may have descriptors, within reason. Gives its size;
+/// without one, descriptors are used as they are.
+fn register_files(uring: &IoUring) -> u32 {
+    // The kernel refuses a table above the limit on descriptors. 8 bytes of its memory each.
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the call writes one `struct rlimit`.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+        return 0;
+    }
+    let size = u32::try_from(limit.rlim_cur).unwrap_or(u32::MAX).min(FILES_MAX);
+    if size > 0 && uring.submitter().register_files_sparse(size).is_ok() { size } else { 0 }
 }
 
 /// Whether an error of `io_uring_enter(2)` passes by itself: the deadline came, a signal came, the kernel is

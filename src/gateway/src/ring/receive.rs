@@ -167,13 +167,14 @@ impl Ring {
         socket.receive = Receive::Armed;
         socket.fed = false;
         socket.limited = self.limits_receives;
+        let (target, flags) = socket.target();
         let entry = if socket.limited {
-            limited(opcode::RecvMulti::new(socket.fd(), BUFFER_GROUP).build(), self.pool.buffer_bytes() * BURST)
+            limited(opcode::RecvMulti::new(target, BUFFER_GROUP).build(), self.pool.buffer_bytes() * BURST)
         } else {
-            let entry = opcode::Recv::new(socket.fd(), std::ptr::null_mut(), self.pool.buffer_bytes());
+            let entry = opcode::Recv::new(target, std::ptr::null_mut(), self.pool.buffer_bytes());
             entry.buf_group(BUFFER_GROUP).build().flags(squeue::Flags::BUFFER_SELECT)
         };
-        let entry = entry.user_data(Kind::Receive.tag(index));
+        let entry = entry.flags(flags).user_data(Kind::Receive.tag(index));
         // SAFETY: the entry names no memory but the pool's, which stays while the ring does and whose
         // buffers are given out only after a completion named them.
         unsafe { self.queue.push(entry) };

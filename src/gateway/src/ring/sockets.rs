@@ -7,8 +7,8 @@ use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use io_uring::opcode;
 use io_uring::types::Fd;
+use io_uring::{opcode, squeue};
 use socket2::{SockAddr, SockRef};
 
 use super::event::Event;
@@ -21,6 +21,8 @@ use super::{Ring, SocketId};
 pub(super) struct Socket {
     pub(super) descriptor: OwnedFd,
     pub(super) receive: Receive,
+    /// Its place in the ring's own table of files, where it has one.
+    place: Option<u32>,
     /// Whether the owner wants bytes; the receive is armed again as long as it does.
     pub(super) receive_wanted: bool,
     /// Whether a byte was received since the receive was armed.
@@ -36,8 +38,16 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn fd(&self) -> Fd {
+    fn fd(&self) -> Fd {
         Fd(self.descriptor.as_raw_fd())
+    }
+
+    /// What an entry names it by, and the flag that says which of the two this is.
+    pub(super) fn target(&self) -> (Fd, squeue::Flags) {
+        match self.place.and_then(|place| i32::try_from(place).ok()) {
+            Some(place) => (Fd(place), squeue::Flags::FIXED_FILE),
+            None => (self.fd(), squeue::Flags::empty()),
+        }
     }
 
     fn is_busy(&self) -> bool {
@@ -48,8 +58,9 @@ impl Socket {
 impl Ring {
     /// Takes over a socket. Nothing is received until [`start_receive`](Self::start_receive).
     pub fn adopt(&mut self, descriptor: OwnedFd) -> SocketId {
-        SocketId(self.sockets.insert(Socket {
+        let id = self.sockets.insert(Socket {
             descriptor,
+            place: None,
             receive: Receive::Idle,
             receive_wanted: false,
             fed: false,
@@ -58,7 +69,13 @@ impl Ring {
             settled: None,
             connect: None,
             closing: false,
-        }))
+        });
+        if let Some(socket) = self.sockets.get_mut(id)
+            && self.queue.fix_file(id.index, socket.fd())
+        {
+            socket.place = Some(id.index);
+        }
+        SocketId(id)
     }
 
     /// Whether the socket was adopted and not closed.
@@ -83,8 +100,9 @@ impl Ring {
         }
         let address = socket.connect.insert(Box::new(address.clone()));
         let (pointer, bytes) = (address.as_ptr(), address.len());
-        let entry =
-            opcode::Connect::new(socket.fd(), pointer.cast(), bytes).build().user_data(Kind::Connect.tag(id.0.index));
+        let (target, flags) = socket.target();
+        let entry = opcode::Connect::new(target, pointer.cast(), bytes).build().flags(flags);
+        let entry = entry.user_data(Kind::Connect.tag(id.0.index));
         // SAFETY: the address lies in a box that the socket's slot keeps until the completion was seen.
         unsafe { self.queue.push(entry) };
     }
@@ -129,6 +147,9 @@ impl Ring {
             && socket.closing
             && !socket.is_busy()
         {
+            if let Some(place) = socket.place {
+                self.queue.release_file(place);
+            }
             self.sockets.remove(index);
         }
     }

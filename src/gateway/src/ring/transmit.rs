@@ -98,7 +98,7 @@ impl Ring {
             self.answers.push(Event::Sent { socket: id, outgoing: Box::new(outgoing), result });
             return;
         }
-        let fd = socket.fd();
+        let (target, fixed) = socket.target();
         socket.settled = None;
         // What one entry cannot name is left over however much the kernel takes, and must be reported.
         let silent = mode == SendMode::Try && outgoing.fits(VECTORS, SEND_MAX);
@@ -111,16 +111,16 @@ impl Ring {
         let entry = match (pieces.next(), pieces.next()) {
             (Some(only), None) => {
                 let len = u32::try_from(only.len().min(SEND_MAX)).unwrap_or(0);
-                opcode::Send::new(fd, only.as_ptr(), len).flags(flags).build()
+                opcode::Send::new(target, only.as_ptr(), len).flags(flags).build()
             }
             _ => {
                 drop(pieces);
                 let vectors = transmission.vectors.insert(self.spare_vectors.pop().unwrap_or_else(Vectors::new));
                 let message = vectors.fill(&transmission.outgoing);
-                opcode::SendMsg::new(fd, message).flags(flags.cast_unsigned()).build()
+                opcode::SendMsg::new(target, message).flags(flags.cast_unsigned()).build()
             }
         };
-        let entry = entry.user_data(Kind::Send.tag(id.0.index));
+        let entry = entry.flags(fixed).user_data(Kind::Send.tag(id.0.index));
         // SAFETY: the slot keeps the list (whose sources do not move and which nobody can reach) and the
         // boxed array until the completion was seen or the send was settled.
         unsafe {
