@@ -213,6 +213,26 @@ impl Client {
         }
     }
 
+    /// Sends bytes again and again, on a connection without TLS, until `limit` bytes were taken or none for `time`.
+    /// Returns how many were.
+    ///
+    /// # Panics
+    /// When sending fails otherwise.
+    pub fn send_until_stalled(&mut self, bytes: &[u8], limit: usize, time: Duration) -> usize {
+        let Stream::Plain(socket) = &mut self.stream else { panic!("a connection without TLS") };
+        socket.set_write_timeout(Some(time)).expect("set a timeout");
+        let mut taken = 0;
+        while taken < limit {
+            let at = taken % bytes.len();
+            match socket.write(&bytes[at..]) {
+                Ok(count) => taken += count,
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        taken
+    }
+
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match &mut self.stream {
             Stream::Plain(socket) => socket.read(into),

@@ -1,5 +1,7 @@
 //! `row_limit` before real servers: how many rows leave by each way, and where client and server stand afterwards.
 
+use std::time::Duration;
+
 use integration::gateway::{Gateway, Setup};
 use integration::or_skip;
 use integration::raw::message::{bind, describe, execute, parse, query, sync};
@@ -113,6 +115,23 @@ fn extended(client: &mut Client) {
         let (_, errors, status) = ask(&[query(sql), bind("", "", &[], 0), execute("", 0), sync()], 2);
         assert_eq!((errors.last().map(String::as_str), status.as_str()), (Some("26000"), "I"), "{sql}");
     }
+}
+
+/// Its bytes wait in its own socket, not in the gateway's memory.
+#[test]
+fn a_client_that_sends_ahead_is_held_back_while_its_rows_are_counted() {
+    const LIMIT: usize = 128 << 20;
+    let server = or_skip!(Server::find("pg15"));
+    let database = server.private_database("held_back");
+    let gateway = Setup::before(&server).policy(RULE).start();
+    let mut client = client(&gateway, &database);
+    client.send(&query("SELECT pg_sleep(5) FROM old_carts LIMIT 1")).expect("send");
+    let ahead = query(&format!("SELECT 1 -- {}", "x".repeat(1 << 20)));
+    let taken = client.send_until_stalled(&ahead, LIMIT, Duration::from_secs(1));
+    // What the sockets' buffers hold, and a few of the gateway's.
+    assert!(taken < LIMIT / 2, "{taken} bytes were taken of a client that waits");
+    drop(client);
+    assert_eq!(seen(&self::client(&gateway, &database).query("SELECT 1")).0, 1);
 }
 
 #[test]

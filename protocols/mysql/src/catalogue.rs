@@ -64,7 +64,7 @@ impl<G: Guard> Session<G> {
 
     /// Has the server tell what a statement that unsettled the session has left, once that is answered.
     pub(crate) fn ask_settings(&mut self, guard: &mut G, out: &mut Output) -> Result<(), Fault> {
-        if !matches!(self.gate, Gate::Resetting) || !self.is_drained() || self.said_goodbye {
+        if !matches!(self.gate, Gate::Resetting) || !self.is_drained() {
             return Ok(());
         }
         guard.settings_in_doubt();

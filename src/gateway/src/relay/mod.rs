@@ -176,8 +176,10 @@ impl Relay {
         self.drain_inbox(shard, Side::Client);
         let ring = &mut *shard.ring.borrow_mut();
         self.server.settle(ring);
-        let backlog = self.server.backlog_bytes();
-        self.client.throttle(ring, backlog);
+        if !self.holds_back(Side::Client) {
+            let backlog = self.server.backlog_bytes();
+            self.client.throttle(ring, backlog);
+        }
     }
 
     /// Keeps a waiting client's bytes out of the ring's buffers, and its receive stopped.
@@ -190,6 +192,11 @@ impl Relay {
         if self.client.inbox.len() > CHUNKS_PER_LEG {
             self.client.throttle(&mut shard.ring.borrow_mut(), usize::MAX);
         }
+    }
+
+    /// Whether a side stays as it is because what it sent waits for the session, not for the other side.
+    fn holds_back(&self, side: Side) -> bool {
+        side == Side::Client && self.session.client_blocked() && self.client.inbox.len() > CHUNKS_PER_LEG
     }
 
     fn defer(&mut self, shard: &Shard) {
@@ -288,6 +295,9 @@ impl Relay {
         other.settle(ring);
         other.relieve(ring);
         let backlog = other.backlog_bytes();
+        if self.holds_back(side) {
+            return;
+        }
         if self.leg(side).throttle(ring, backlog) {
             shard.metrics.borrow_mut().data.backpressure_stalls += 1;
         }
@@ -308,9 +318,8 @@ impl Relay {
             return;
         }
         let backlog = self.leg(side).backlog_bytes();
-        let other = self.leg(side.other());
-        if !(side == Side::Server && other.inbox.len() > CHUNKS_PER_LEG) {
-            other.throttle(&mut shard.ring.borrow_mut(), backlog);
+        if !self.holds_back(side.other()) {
+            self.leg(side.other()).throttle(&mut shard.ring.borrow_mut(), backlog);
         }
         if backlog > 0 || self.has_ending() {
             self.mark_dirty(shard);
@@ -346,7 +355,7 @@ impl Relay {
     /// Lets a side send again that was stopped because of a send of which nobody told the end.
     fn resume_paused(&mut self, ring: &mut Ring) {
         for side in [Side::Client, Side::Server] {
-            if self.leg(side).is_paused() && self.leg(side.other()).is_drained() {
+            if self.leg(side).is_paused() && self.leg(side.other()).is_drained() && !self.holds_back(side) {
                 self.leg(side).throttle(ring, 0);
             }
         }

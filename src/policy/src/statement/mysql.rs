@@ -398,6 +398,9 @@ fn adds_to_list(tokens: Tokens<'_, '_>, at: usize, name: &str) -> bool {
     closed && own && words.is_some_and(|words| !changes_reading(&words))
 }
 
+/// Tokens of such a call.
+const ADDING_TOKENS: usize = 6;
+
 /// Modes under which quotes, escapes or the grammar are others.
 const MODES: [&str; 12] = [
     "ansi",
@@ -426,24 +429,42 @@ fn changes_reading(list: &str) -> bool {
 fn reading(tokens: Tokens<'_, '_>, range: Range<usize>) -> Reading {
     let followed = |name: &str| ["sql_mode", "character_set_client"].contains(&setting(name));
     let mut found = Reading::Known;
-    for at in range.clone() {
-        let Some(name) = tokens.lexed.name(at) else { continue };
+    let mut at = range.start;
+    while at < range.end {
+        let name = tokens.lexed.name(at).unwrap_or_default();
         let charset = (name == "names" || name == "charset" || name == "set") && at > range.start;
         let tracking = TRACKING.contains(&setting(&name));
+        at += 1;
         if !(followed(&name) || charset || tracking) {
             continue;
         }
-        // The value is behind it; one that is not written out may be anything.
-        for value in at + 1..range.end {
-            // The rest of a list that is in the parentheses of a call goes on with the next setting, at worst.
-            if tokens.is_sign(value, ",") || (tokens.is_word(value, "concat") && adds_to_list(tokens, value, &name)) {
-                break;
-            }
-            if tokens.is_sign(value, "=") || tokens.is_sign(value, ":=") {
+        // The value is behind it, up to a comma that is not in parentheses; one that is not written out may be anything.
+        let (mut depth, mut after_text) = (0_usize, false);
+        while at < range.end && (depth > 0 || !tokens.is_sign(at, ",")) {
+            if tokens.is_word(at, "concat") && adds_to_list(tokens, at, &name) {
+                at += ADDING_TOKENS;
                 continue;
             }
-            // Whatever is told then, what is needed is added to it.
-            found = found.max(if tracking { Reading::InDoubt } else { value_reading(tokens, value, followed(&name)) });
+            let is_text = tokens.kind(at) == Some(TokenKind::Text);
+            if tokens.is_sign(at, "(") {
+                depth += 1;
+            } else if tokens.is_sign(at, ")") {
+                depth = depth.saturating_sub(1);
+            }
+            let assigns = tokens.is_sign(at, "=") || tokens.is_sign(at, ":=");
+            // Calls, operators, and texts that the server joins: what comes of them is in none of their words.
+            let computed = (is_text && after_text) || (tokens.kind(at) == Some(TokenKind::Sign) && !assigns);
+            found = found.max(match (assigns, tracking) {
+                (true, _) => Reading::Known,
+                // Whatever is told then, what is needed is added to it.
+                (false, true) => Reading::InDoubt,
+                (false, false) => {
+                    let least = if computed { Reading::InDoubt } else { Reading::Known };
+                    value_reading(tokens, at, followed(&name)).max(least)
+                }
+            });
+            after_text = is_text;
+            at += 1;
         }
     }
     found
@@ -609,7 +630,12 @@ mod tests {
             ("SET session_track_system_variables = CONCAT(@@session_track_system_variables, ',x')", false),
             ("SET session_track_schema = OFF", true),
             ("SET session_track_gtids = 'OWN_GTID', sql_mode = 'STRICT_ALL_TABLES'", false),
+            ("SET sql_mode = REVERSE('SETOUQ_ISNA')", true),
+            ("SET sql_mode = 'ANSI_' 'QUOTES'", true),
+            ("SET sql_mode = 'ANSI_' || 'QUOTES', @a = 1", true),
+            ("SET sql_mode = ELT(1, 'STRICT_ALL_TABLES'), @a = 1", true),
             ("SET NAMES utf8mb4", false),
+            ("SET NAMES 'utf8mb4' COLLATE 'utf8mb4_bin', @a = LOWER('x' 'y')", false),
             ("SELECT @@session_track_system_variables", false),
         ] {
             let found = opened(text);
@@ -710,6 +736,8 @@ mod tests {
             "SET sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')",
             "SET sql_mode = CONCAT(@@sql_mode, @x)",
             "SET sql_mode = CONCAT('AN', 'SI')",
+            "SET sql_mode = IF(TRUE, 'ANSI_QUOTES', '')",
+            "SET sql_mode = CONCAT_WS(',', 'STRICT_ALL_TABLES', 'NO_BACKSLASH_ESCAPES')",
             "SET sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES', @x)",
         ] {
             assert!(opened(text).opaque.is_some(), "{text}");
