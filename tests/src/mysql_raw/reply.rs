@@ -203,7 +203,8 @@ impl fmt::Display for End {
 
 /// Changes that a session's server tells of, in the order of their bytes: it tells those of one statement in the
 /// order of a table whose places are a matter of chance.
-fn in_order(session: &[u8]) -> Vec<u8> {
+#[must_use]
+pub fn in_order(session: &[u8]) -> Vec<u8> {
     let mut changes = Vec::new();
     let mut rest = session;
     // A kind and a length that is below 251 in all that tests do; what is not goes as it is.
