@@ -159,6 +159,11 @@ fn assert_followed(name: &str) {
     }
     // A text of several would go on before anybody could ask.
     assert_eq!(client.query("SET session_track_system_variables = ''; SELECT 1").code(), 1227);
+    // An error like a server's last words does not keep the settings from being asked for.
+    let shutdown = "SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 1053";
+    assert_eq!(client.query(shutdown).code(), 1053);
+    assert_eq!(client.query("SET sql_mode = @OLD_SQL_MODE").code(), 0);
+    assert_eq!(client.query("SELECT COUNT(*) FROM old_carts").cells()[0][0], "20");
     // What the client asked for is told.
     assert_eq!(client.query("SET session_track_system_variables = 'auto_increment_increment'").code(), 0);
     let told = client.query("SET auto_increment_increment = 2");
