@@ -3,8 +3,9 @@
 //! The texts are made of seven letters that words, hexadecimal digits and names of PostgreSQL hardly ever put
 //! side by side, so that even four of them in a row are no chance. Looked for are: pieces of four letters in
 //! either case and in both directions, with anything but letters and digits between them; the same in
-//! hexadecimal, base64, decimal codes and bits; hashes of the whole; seven digits of a number in a row, and
-//! the number in binary, either end first. Looked through are: all bytes as they came, each column and each row of all results
+//! hexadecimal, base64, decimal codes and bits; hashes of the whole; ten digits of a number in a row (statistics
+//! hold so many random digits that fewer would be found by chance), its first seven where a short float or
+//! zeros follow, and the number in binary, either end first. Looked through are: all bytes as they came, each column and each row of all results
 //! put together, and COPY data put together.
 
 use crate::raw::Frame;
@@ -20,7 +21,8 @@ pub const NUMBERS: [i64; 4] =
     [8_264_917_350_246_813, 7_395_184_620_735_918, 6_148_295_037_361_482, 5_937_261_840_259_376];
 
 const PIECE: usize = 4;
-const DIGITS: usize = 7;
+const DIGITS: usize = 10;
+const LEADING: usize = 7;
 
 /// Finds secrets.
 #[derive(Debug)]
@@ -48,9 +50,12 @@ impl Finder {
         }
         for number in NUMBERS {
             let digits = number.to_string();
-            for digits in [digits.chars().rev().collect::<String>(), digits] {
+            for digits in [digits.chars().rev().collect::<String>(), digits.clone()] {
                 letters.extend(digits.as_bytes().windows(DIGITS).map(<[u8]>::to_vec));
             }
+            let (leading, exponent) = (digits.get(..LEADING).unwrap_or(&digits), digits.len() - 1);
+            letters.insert(format!("{leading}e{exponent}").into_bytes());
+            letters.insert(format!("{leading}{}", "0".repeat(DIGITS - LEADING)).into_bytes());
             coded.insert(format!("{number:x}").into_bytes());
             exact.insert(number.to_be_bytes().to_vec());
             exact.insert(number.to_le_bytes().to_vec());
@@ -185,7 +190,9 @@ mod tests {
             "WXKVQ",
             "5a4a4b57",
             "Q-X-Z-J",
-            "8264917 and more",
+            "1735024681 and more",
+            "8.264917e+15",
+            "8,264,917,000,000,000",
             "1d5ce606c2699d",
             "0123456789ABCDEF",
             "81,88,90,74,75,87",
@@ -201,7 +208,7 @@ mod tests {
     #[test]
     fn masks_and_ordinary_text_are_not_found() {
         let finder = Finder::new(&[]);
-        for cell in ["****************", "0", "", "SELECT ssn FROM people", "2024-01-01 08:00:00+00", "QXZ"] {
+        for cell in ["****************", "0", "", "SELECT ssn FROM people", "2024-01-01 08:00:00+00", "QXZ", "5024681"] {
             assert_eq!(finder.find(&[row(&[cell.as_bytes()])]), Vec::<String>::new(), "{cell}");
         }
     }
