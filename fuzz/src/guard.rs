@@ -8,9 +8,10 @@ use policy::detect::{Detector, DetectorSet, DetectorUse};
 use policy::mask::{ColumnSpec, MaskCounts, Method, RowMask};
 use policy::rule::RuleId;
 use wire::guard::{
-    CellOutcome, CopyPlan, CopyShape, CopySyntax, Denial, ErrorTreatment, Guard, Judged, Outcome, Parameter, RowPlan,
+    CellOutcome, CopyPlan, CopyShape, CopySyntax, Denial, ErrorTreatment, Guard, Judged, Outcome, RowPlan,
     StatementText, Treatment, Verdict,
 };
+use wire::parameters::Parameters;
 use wire::value::{Column, Encoding, ValueType};
 
 /// What must never reach the client.
@@ -61,7 +62,7 @@ impl Guard for MaskingGuard {
         Judged::Ruled { statement: (), verdict: Verdict::Allow }
     }
 
-    fn begin(&mut self, (): &(), _parameters: Vec<Parameter>) {}
+    fn begin(&mut self, (): &(), _parameters: Parameters) {}
 
     fn completed(&mut self, (): &mut (), _outcome: &Outcome<'_>) {}
 

@@ -37,7 +37,7 @@ fn summary() -> Summary {
 fn statement<'a>(
     identity: &'a Identity,
     summary: &'a Summary,
-    parameters: &'a [Parameter<'a>],
+    parameters: &'a [Parameter<'a>; 1],
     masks: &'a [MaskCount<'a>],
 ) -> Statement<'a> {
     Statement {
@@ -47,8 +47,6 @@ fn statement<'a>(
         number: 1234,
         part: 0,
         parameters,
-        parameters_total: parameters.len(),
-        parameter_types: &[],
         masks,
         oversized_cells: 0,
         local_file: None,

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use policy::mask::{MaskCounts, Method, RowMask};
 use policy::rule::RuleId;
 use wire::guard::{
-    CellOutcome, CopyPlan, CopyShape, CopySyntax, Denial, ErrorTreatment, Guard, Judged, Outcome, Parameter, RowPlan,
+    CellOutcome, CopyPlan, CopyShape, CopySyntax, Denial, ErrorTreatment, Guard, Judged, Outcome, RowPlan,
     StatementText, Treatment, Verdict,
 };
+use wire::parameters::Parameters;
 use wire::value::Column;
 
 use super::data::{NAMES, frame, plain_column};
@@ -66,7 +67,7 @@ impl Guard for BenchGuard {
         Judged::Ruled { statement: (), verdict: Verdict::Deny(denial) }
     }
 
-    fn begin(&mut self, (): &(), _: Vec<Parameter>) {}
+    fn begin(&mut self, (): &(), _: Parameters) {}
 
     fn completed(&mut self, (): &mut (), _: &Outcome<'_>) {
         self.completed += 1;

@@ -11,7 +11,8 @@ use std::rc::Rc;
 
 use wire::cursor::Cursor;
 use wire::fault::Fault;
-use wire::guard::{Carrier, Denial, Guard, Parameter};
+use wire::guard::{Carrier, Denial, Guard};
+use wire::parameters::Parameters;
 
 use crate::capability::Capabilities;
 use crate::client::ClientMode;
@@ -200,7 +201,9 @@ impl<G: Guard> Session<G> {
         match self.decide_text(sql, sql.len(), Carrier::Command, guard, out)? {
             Decision::Wait => Ok(Step::Blocked),
             Decision::Deny(denial) => Ok(denied(denial)),
-            Decision::Allow(statement) => self.run(part, (statement, false), Vec::new(), reply, None, guard, out),
+            Decision::Allow(statement) => {
+                self.run(part, (statement, false), Parameters::new(), reply, None, guard, out)
+            }
         }
     }
 
@@ -210,7 +213,7 @@ impl<G: Guard> Session<G> {
         &mut self,
         part: &Part<'_>,
         (statement, own_text): (G::Statement, bool),
-        parameters: Vec<Parameter>,
+        parameters: Parameters,
         reply: Reply,
         prepared: Option<(Rc<Prepared<G>>, bool)>,
         guard: &mut G,
@@ -238,7 +241,7 @@ impl<G: Guard> Session<G> {
                 Err(_) => return Ok(malformed()),
             }
         } else {
-            (Vec::new(), 0)
+            (Parameters::new(), 0)
         };
         let sql = body.get(skip..).unwrap_or_default();
         // Of a text of several packets the first one's length is known; more is to come.
@@ -298,7 +301,8 @@ impl<G: Guard> Session<G> {
                 let bulk = part.payload.first() == Some(&command::STMT_BULK_EXECUTE);
                 // What follows the flags: their second byte, or the count of iterations.
                 let skipped = cursor.bytes(if bulk { 1 } else { 4 }, "flags or iterations").is_ok();
-                let parameters = if skipped { self.bound(&prepared, bulk, flags, cursor.rest()) } else { Vec::new() };
+                let parameters =
+                    if skipped { self.bound(&prepared, bulk, flags, cursor.rest()) } else { Parameters::new() };
                 prepared.long.borrow_mut().clear();
                 prepared.cursor.replace(None);
                 let opens_cursor = !bulk && flags & CURSOR != 0;
@@ -309,7 +313,7 @@ impl<G: Guard> Session<G> {
     }
 
     /// Parameters of an execution, and the types that it leaves.
-    fn bound(&self, prepared: &Prepared<G>, bulk: bool, flags: u8, body: &[u8]) -> Vec<Parameter> {
+    fn bound(&self, prepared: &Prepared<G>, bulk: bool, flags: u8, body: &[u8]) -> Parameters {
         let count = prepared.parameters.get().map(usize::from);
         let named = self.options.client.has(Capabilities::QUERY_ATTRIBUTES);
         let long = prepared.long.borrow();
@@ -361,7 +365,7 @@ impl<G: Guard> Session<G> {
             return Ok(unknown_statement(id, "mysqld_stmt_fetch"));
         };
         let statement = prepared.statement.borrow().clone();
-        self.run(part, (statement, false), Vec::new(), Reply::Rows, Some((prepared, true)), guard, out)
+        self.run(part, (statement, false), Parameters::new(), Reply::Rows, Some((prepared, true)), guard, out)
     }
 
     /// What is sent behind it is read under the settings that it leaves, and so waits for its answer.

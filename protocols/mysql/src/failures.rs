@@ -8,6 +8,7 @@
 
 use wire::fault::Fault;
 use wire::guard::{ErrorTreatment, Guard, Outcome};
+use wire::parameters::Parameters;
 
 use crate::constant::error;
 use crate::pipeline::Entry;
@@ -69,7 +70,7 @@ impl<G: Guard> Session<G> {
             Some(Entry::Prepare { prepared, bytes }) => {
                 let (prepared, bytes_from_client) = (std::rc::Rc::clone(prepared), *bytes);
                 self.statements.failed(&prepared);
-                let mut execution = guard.begin(&prepared.statement.borrow(), Vec::new());
+                let mut execution = guard.begin(&prepared.statement.borrow(), Parameters::new());
                 let bytes_to_client = self.server.bytes;
                 guard.completed(&mut execution, &Outcome { bytes_from_client, bytes_to_client, ..*outcome });
             }

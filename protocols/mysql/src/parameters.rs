@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use wire::cursor::{Cursor, Malformed};
-use wire::guard::Parameter;
 use wire::limits;
+use wire::parameters::{Parameter, Parameters};
 use wire::value::Encoding;
 
 use crate::lenenc;
@@ -31,7 +31,7 @@ pub(crate) type Types = Rc<[u16]>;
 ///
 /// # Errors
 /// [`Malformed`] for whatever a server would refuse, and for forms that no client uses.
-pub(crate) fn attributes(body: &[u8]) -> Result<(Vec<Parameter>, usize), Malformed> {
+pub(crate) fn attributes(body: &[u8]) -> Result<(Parameters, usize), Malformed> {
     let what = "query attributes";
     let malformed = Malformed { what };
     let mut cursor = Cursor::new(body);
@@ -41,7 +41,7 @@ pub(crate) fn attributes(body: &[u8]) -> Result<(Vec<Parameter>, usize), Malform
         return Err(malformed);
     }
     if count == 0 {
-        return Ok((Vec::new(), cursor.position()));
+        return Ok((Parameters::new(), cursor.position()));
     }
     let count = usize::try_from(count).map_err(|_| malformed)?;
     let nulls = cursor.bytes(count.div_ceil(8), what)?;
@@ -49,14 +49,11 @@ pub(crate) fn attributes(body: &[u8]) -> Result<(Vec<Parameter>, usize), Malform
         return Err(malformed);
     }
     let types = types(&mut cursor, count, true)?;
-    let mut found = Vec::new();
+    let mut found = Parameters::new();
     for (index, kind) in types.iter().enumerate() {
-        let value = match is_null(nulls, index) {
-            true => Parameter::Null,
-            false => value(&mut cursor, *kind)?,
-        };
-        if found.len() < limits::AUDIT_PARAMETERS {
-            found.push(value);
+        match is_null(nulls, index) {
+            true => found.push(Parameter::Null),
+            false => value(&mut cursor, *kind, &mut found)?,
         }
     }
     Ok((found, cursor.position()))
@@ -71,14 +68,40 @@ pub(crate) struct Binding<'a> {
     /// Types of an earlier execution.
     pub(crate) types: Option<Types>,
     /// Parameters that came by COM_STMT_SEND_LONG_DATA.
-    pub(crate) long: &'a BTreeMap<u16, Parameter>,
+    pub(crate) long: &'a BTreeMap<u16, Long>,
+}
+
+/// A parameter that comes in pieces ahead of its execution.
+#[derive(Debug)]
+pub(crate) struct Long {
+    /// Up to [`limits::AUDIT_PARAMETER_BYTES`] of it, without a gap.
+    kept: Vec<u8>,
+    /// Bytes that came.
+    total_bytes: usize,
+}
+
+impl Long {
+    /// One whose first piece has `bytes` bytes and begins with `start`.
+    pub(crate) fn new(start: &[u8], bytes: usize) -> Self {
+        Self { kept: start.get(..limits::AUDIT_PARAMETER_BYTES).unwrap_or(start).to_vec(), total_bytes: bytes }
+    }
+
+    /// The next piece.
+    pub(crate) fn append(&mut self, start: &[u8], bytes: usize) {
+        // Only pieces without a gap between them are kept.
+        if self.total_bytes == self.kept.len() {
+            let room = limits::AUDIT_PARAMETER_BYTES.saturating_sub(self.kept.len());
+            self.kept.extend_from_slice(start.get(..room).unwrap_or(start));
+        }
+        self.total_bytes = self.total_bytes.saturating_add(bytes);
+    }
 }
 
 /// What a COM_STMT_EXECUTE holds.
 #[derive(Default)]
 pub(crate) struct Bound {
     /// The parameters, as far as they were read.
-    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) parameters: Parameters,
     /// The types, if new ones were sent.
     pub(crate) types: Option<Types>,
 }
@@ -128,7 +151,6 @@ pub(crate) fn bulk(body: &[u8], typed: bool, binding: &Binding<'_>) -> Bound {
         // What was read before an error is kept.
         let _ = read_rows(body, typed, count, limits::AUDIT_PARAMETERS, binding, &mut bound);
     }
-    bound.parameters.truncate(limits::AUDIT_PARAMETERS);
     bound
 }
 
@@ -153,13 +175,15 @@ fn read_rows(
     if count == 0 || types.len() != count || cursor.is_empty() {
         return Err(Malformed { what });
     }
-    while !cursor.is_empty() && bound.parameters.len() < most {
-        for kind in types.iter() {
-            bound.parameters.push(match cursor.u8(what)? {
-                0 => value(&mut cursor, *kind)?,
-                1..=3 => Parameter::Null,
+    while !cursor.is_empty() && bound.parameters.total() < most {
+        // Of the last row no more than wanted: how many there are in all is not known.
+        let wanted = most - bound.parameters.total();
+        for kind in types.iter().take(wanted) {
+            match cursor.u8(what)? {
+                0 => value(&mut cursor, *kind, &mut bound.parameters)?,
+                1..=3 => bound.parameters.push(Parameter::Null),
                 _ => return Err(Malformed { what }),
-            });
+            }
         }
     }
     Ok(cursor.position())
@@ -180,12 +204,13 @@ fn read_values(body: &[u8], count: usize, binding: &Binding<'_>, bound: &mut Bou
     let types = bound.types.clone().or_else(|| binding.types.clone()).ok_or(malformed)?;
     for (index, kind) in types.iter().enumerate().take(limits::AUDIT_PARAMETERS) {
         let long = u16::try_from(index).ok().and_then(|index| binding.long.get(&index));
-        bound.parameters.push(match long {
-            _ if is_null(nulls, index) => Parameter::Null,
-            Some(long) => typed(long.clone(), *kind),
-            None => value(&mut cursor, *kind)?,
-        });
+        match long {
+            _ if is_null(nulls, index) => bound.parameters.push(Parameter::Null),
+            Some(long) => push(&long.kept, long.total_bytes, *kind, &mut bound.parameters),
+            None => value(&mut cursor, *kind, &mut bound.parameters)?,
+        }
     }
+    bound.parameters.raise_total(count);
     Ok(cursor.position())
 }
 
@@ -205,8 +230,8 @@ fn is_null(nulls: &[u8], index: usize) -> bool {
     nulls.get(index / 8).is_some_and(|byte| byte & (1 << (index % 8)) != 0)
 }
 
-/// One value that is not NULL.
-fn value(cursor: &mut Cursor<'_>, kind: u16) -> Result<Parameter, Malformed> {
+/// Reads one value that is not NULL.
+fn value(cursor: &mut Cursor<'_>, kind: u16, into: &mut Parameters) -> Result<(), Malformed> {
     let malformed = Malformed { what: "parameter value" };
     let code = u8::try_from(kind & !UNSIGNED).map_err(|_| malformed)?;
     let form = value::form(code, kind & UNSIGNED != 0).ok_or(malformed)?;
@@ -217,47 +242,33 @@ fn value(cursor: &mut Cursor<'_>, kind: u16) -> Result<Parameter, Malformed> {
     let (prefix, length) = value::field(form, cursor.rest()).ok_or(malformed)?;
     cursor.bytes(prefix, malformed.what)?;
     let bytes = cursor.bytes(length, malformed.what)?;
-    let parameter = match form {
-        Form::Bytes => kept(bytes, bytes.len()),
+    match form {
+        Form::Bytes => push(bytes, bytes.len(), kind, into),
         _ => {
             let text = value::text(form, bytes).ok_or(malformed)?;
-            kept(text.as_bytes(), text.len())
+            push(text.as_bytes(), text.len(), kind, into);
         }
-    };
-    Ok(typed(parameter, kind))
-}
-
-/// A value with the name of the type that it was bound with.
-fn typed(mut parameter: Parameter, kind: u16) -> Parameter {
-    if let (Parameter::Value { type_name, .. }, Ok(code)) = (&mut parameter, u8::try_from(kind & !UNSIGNED)) {
-        *type_name = value::type_name(code, kind & UNSIGNED != 0);
     }
-    parameter
+    Ok(())
 }
 
-/// A value as the audit keeps it: the beginning of `bytes`.
-pub(crate) fn kept(bytes: &[u8], total_bytes: usize) -> Parameter {
-    let bytes = bytes.get(..limits::AUDIT_PARAMETER_BYTES).unwrap_or(bytes);
-    Parameter::Value { bytes: bytes.into(), total_bytes, encoding: Encoding::Text, type_name: "" }
+/// Adds a value with the name of the type that it was bound with.
+fn push(bytes: &[u8], total_bytes: usize, kind: u16, into: &mut Parameters) {
+    let code = u8::try_from(kind & !UNSIGNED);
+    let type_name = code.map_or("", |code| value::type_name(code, kind & UNSIGNED != 0));
+    into.push(Parameter::Value { bytes, total_bytes, encoding: Encoding::Text, type_name });
 }
 
 /// Bytes that parameters hold until they are reported.
-pub(crate) fn weight(parameters: &[Parameter]) -> u64 {
-    let bytes: usize = parameters
-        .iter()
-        .map(|parameter| match parameter {
-            Parameter::Null => size_of::<Parameter>(),
-            Parameter::Value { bytes, .. } => size_of::<Parameter>() + bytes.len(),
-        })
-        .sum();
-    u64::try_from(bytes).unwrap_or(u64::MAX)
+pub(crate) fn weight(parameters: &Parameters) -> u64 {
+    u64::try_from(size_of::<Parameters>() + parameters.heap_bytes()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn shown(parameters: &[Parameter]) -> Vec<String> {
+    fn shown(parameters: &Parameters) -> Vec<String> {
         parameters
             .iter()
             .map(|parameter| match parameter {
@@ -271,7 +282,7 @@ mod tests {
 
     #[test]
     fn attributes_end_where_the_text_begins() {
-        assert_eq!(attributes(b"\0\x01SELECT 1").unwrap(), (Vec::new(), 2));
+        assert_eq!(attributes(b"\0\x01SELECT 1").unwrap(), (Parameters::new(), 2));
         let body = b"\x02\x01\x02\x01\x08\0\x02n1\xfe\0\x02n2\x05\0\0\0\0\0\0\0SELECT 1";
         let (found, end) = attributes(body).unwrap();
         assert_eq!(shown(&found), ["5/1", "NULL"]);
@@ -297,16 +308,16 @@ mod tests {
 
     #[test]
     fn parameters_are_read_by_new_and_by_remembered_types() {
-        let long = BTreeMap::from([(2, kept(b"long", 4000))]);
+        let long = BTreeMap::from([(2, Long::new(b"long", 4000))]);
         let binding = |types| Binding { count: Some(4), named: false, types, long: &long };
         let body = b"\x02\x01\x08\x80\xfd\0\xfc\0\x0a\0\xff\xff\xff\xff\xff\xff\xff\xff\x04\xda\x07\x0a\x11";
         let first = bound(body, false, &binding(None));
         assert_eq!(shown(&first.parameters), ["18446744073709551615/20", "NULL", "long/4000", "2010-10-17/10"]);
         let again = bound(b"\x0a\0\x01\0\0\0\0\0\0\0", false, &binding(first.types));
         assert_eq!(shown(&again.parameters), ["1/1", "NULL", "long/4000", "NULL"]);
-        assert!(bound(b"\0\0\x01", false, &binding(None)).parameters.is_empty());
+        assert!(bound(b"\0\0\x01", false, &binding(None)).parameters == Parameters::new());
         let cut = bound(&body[..12], false, &binding(None));
-        assert!(cut.parameters.is_empty());
+        assert!(cut.parameters == Parameters::new());
     }
 
     #[test]
@@ -322,8 +333,8 @@ mod tests {
         let unknown = Binding { count: None, named: false, types: None, long: &none };
         let body = b"\x04\x01\xfd\0\x03\0\xfd\0\x03abc\x07\0\0\0";
         assert_eq!(shown(&bound(body, false, &unknown).parameters), ["abc/3", "7/1", "NULL"]);
-        assert!(bound(b"", false, &unknown).parameters.is_empty());
-        assert!(bound(&body[..body.len() - 1], false, &unknown).parameters.is_empty());
+        assert!(bound(b"", false, &unknown).parameters == Parameters::new());
+        assert!(bound(&body[..body.len() - 1], false, &unknown).parameters == Parameters::new());
         let rows = b"\xfd\0\x03\0\0\x01a\0\x01\0\0\0\x01\x02";
         assert_eq!(shown(&bulk(rows, true, &unknown).parameters), ["a/1", "1/1", "NULL", "NULL"]);
     }
@@ -338,8 +349,8 @@ mod tests {
         let again = bulk(&rows[4..], false, &binding(first.types));
         assert_eq!(again.parameters, first.parameters);
         assert_eq!(shown(&bulk(&rows[..14], true, &binding(None)).parameters), ["1/1", "one/3"]);
-        assert!(bulk(b"\0", false, &binding(None)).parameters.is_empty());
+        assert!(bulk(b"\0", false, &binding(None)).parameters == Parameters::new());
         let many = [&b"\x01\0\x01\0"[..], &[0; 4 * 200]].concat();
-        assert_eq!(bulk(&many, true, &binding(None)).parameters.len(), limits::AUDIT_PARAMETERS);
+        assert_eq!(bulk(&many, true, &binding(None)).parameters.kept(), limits::AUDIT_PARAMETERS);
     }
 }

@@ -10,11 +10,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use wire::guard::{Guard, Parameter};
+use wire::guard::Guard;
 use wire::limits;
 
 use crate::limited::Left;
-use crate::parameters::Types;
+use crate::parameters::{Long, Types};
 use crate::rows::Rows;
 
 /// MariaDB's id of the statement prepared last.
@@ -61,7 +61,7 @@ pub(crate) struct Prepared<G: Guard> {
     pub(crate) parameters: Cell<Option<u16>>,
     pub(crate) types: RefCell<Option<Types>>,
     /// Parameters that came ahead of the next execution.
-    pub(crate) long: RefCell<BTreeMap<u16, Parameter>>,
+    pub(crate) long: RefCell<BTreeMap<u16, Long>>,
     /// The cursor that is open.
     pub(crate) cursor: RefCell<Option<OpenCursor<G::Plan>>>,
     text_bytes: usize,
@@ -96,16 +96,10 @@ impl<G: Guard> Prepared<G> {
     /// A piece of a parameter of `bytes` bytes, whose beginning is `start`.
     pub(crate) fn append_long(&self, index: u16, start: &[u8], bytes: usize) {
         let mut long = self.long.borrow_mut();
-        if let Some(Parameter::Value { bytes: kept, total_bytes, .. }) = long.get_mut(&index) {
-            let room = limits::AUDIT_PARAMETER_BYTES.saturating_sub(kept.len());
-            let more = start.get(..room).unwrap_or(start);
-            // Only pieces without a gap between them are kept.
-            if *total_bytes == kept.len() && !more.is_empty() {
-                *kept = [kept, more].concat().into();
-            }
-            *total_bytes = total_bytes.saturating_add(bytes);
+        if let Some(long) = long.get_mut(&index) {
+            long.append(start, bytes);
         } else if long.len() < limits::AUDIT_PARAMETERS {
-            long.insert(index, crate::parameters::kept(start, bytes));
+            long.insert(index, Long::new(start, bytes));
         }
     }
 }

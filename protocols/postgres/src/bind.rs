@@ -11,8 +11,8 @@
 //! Source: PostgreSQL manual, "Message Formats", Bind.
 
 use wire::cursor::{Cursor, Malformed};
-use wire::guard::Parameter;
 use wire::limits;
+use wire::parameters::{Parameter, Parameters};
 use wire::value::Encoding;
 
 use crate::description::{self, Formats};
@@ -25,29 +25,23 @@ const LIST_LIMIT: usize = 65_535;
 ///
 /// # Errors
 /// [`Malformed`] when the body is not what its counts promise.
-pub(crate) fn whole(body: &[u8]) -> Result<(Vec<Parameter>, Formats), Malformed> {
+pub(crate) fn whole(body: &[u8]) -> Result<(Parameters, Formats), Malformed> {
     let mut cursor = Cursor::new(body);
     let formats = codes(&mut cursor)?;
     let count = usize::from(cursor.u16("Bind parameter count")?);
-    let mut parameters = Vec::with_capacity(count.min(limits::AUDIT_PARAMETERS));
+    let mut parameters = Parameters::new();
     for index in 0..count {
         let length = cursor.i32("Bind parameter length")?;
-        let value = match usize::try_from(length) {
-            Ok(total_bytes) => Some(cursor.bytes(total_bytes, "Bind parameter")?),
-            Err(_) if length == -1 => None,
+        parameters.push(match usize::try_from(length) {
+            Ok(total_bytes) => Parameter::Value {
+                bytes: cursor.bytes(total_bytes, "Bind parameter")?,
+                total_bytes,
+                encoding: format_of(formats, index)?,
+                type_name: "",
+            },
+            Err(_) if length == -1 => Parameter::Null,
             Err(_) => return Err(Malformed { what: "Bind parameter length" }),
-        };
-        if index < limits::AUDIT_PARAMETERS {
-            parameters.push(match value {
-                None => Parameter::Null,
-                Some(value) => Parameter::Value {
-                    bytes: value.get(..limits::AUDIT_PARAMETER_BYTES).unwrap_or(value).into(),
-                    total_bytes: value.len(),
-                    encoding: format_of(formats, index)?,
-                    type_name: "",
-                },
-            });
-        }
+        });
     }
     let results = codes(&mut cursor)?;
     if !cursor.is_empty() {
@@ -105,9 +99,8 @@ pub(crate) struct BindReader {
     partial: [u8; 4],
     partial_bytes: usize,
     parameter_formats: Vec<Encoding>,
-    parameters: Vec<Parameter>,
+    parameters: Parameters,
     parameter: Vec<u8>,
-    parameter_index: usize,
     result_formats: Vec<Encoding>,
 }
 
@@ -119,9 +112,8 @@ impl BindReader {
             partial: [0; 4],
             partial_bytes: 0,
             parameter_formats: Vec::new(),
-            parameters: Vec::new(),
+            parameters: Parameters::new(),
             parameter: Vec::new(),
-            parameter_index: 0,
             result_formats: Vec::new(),
         }
     }
@@ -152,7 +144,7 @@ impl BindReader {
     ///
     /// # Errors
     /// [`Malformed`] when the body ended early.
-    pub(crate) fn finish(self) -> Result<(Vec<Parameter>, Formats), Malformed> {
+    pub(crate) fn finish(self) -> Result<(Parameters, Formats), Malformed> {
         match self.step {
             Step::End => Ok((self.parameters, Formats::from_codes(&self.result_formats))),
             _ => Err(Malformed { what: "Bind end" }),
@@ -189,10 +181,7 @@ impl BindReader {
                 self.parameter_formats.push(description::encoding(number)?);
                 if left > 1 { Step::Format { left: left - 1 } } else { Step::ParameterCount }
             }
-            Step::ParameterCount => {
-                self.parameters.reserve_exact(count.min(limits::AUDIT_PARAMETERS));
-                Self::before_parameter(count)
-            }
+            Step::ParameterCount => Self::before_parameter(count),
             Step::ResultCount if count == 0 => Step::End,
             Step::ResultCount => Step::Result { left: count },
             Step::Result { left } => {
@@ -218,10 +207,7 @@ impl BindReader {
                 }
             }
             Err(_) if length == -1 => {
-                if self.parameters.len() < limits::AUDIT_PARAMETERS {
-                    self.parameters.push(Parameter::Null);
-                }
-                self.parameter_index += 1;
+                self.parameters.push(Parameter::Null);
                 self.step = Self::before_parameter(left - 1);
             }
             Err(_) => return Err(Malformed { what: "Bind parameter length" }),
@@ -236,7 +222,7 @@ impl BindReader {
         if taken == total {
             self.keep(value, total);
         } else {
-            if self.parameters.len() < limits::AUDIT_PARAMETERS {
+            if self.parameters.kept() < limits::AUDIT_PARAMETERS {
                 let room = limits::AUDIT_PARAMETER_BYTES.saturating_sub(self.parameter.len());
                 self.parameter.extend_from_slice(value.get(..room).unwrap_or(value));
             }
@@ -250,18 +236,12 @@ impl BindReader {
         self.step = Self::before_parameter(left - 1);
     }
 
-    fn keep(&mut self, value: &[u8], total_bytes: usize) {
-        let index = self.parameter_index;
-        self.parameter_index += 1;
-        if self.parameters.len() >= limits::AUDIT_PARAMETERS {
-            return;
-        }
+    fn keep(&mut self, bytes: &[u8], total_bytes: usize) {
         let encoding = match self.parameter_formats.as_slice() {
             [] => Encoding::Text,
             [all] => *all,
-            each => each.get(index).copied().unwrap_or(Encoding::Text),
+            each => each.get(self.parameters.total()).copied().unwrap_or(Encoding::Text),
         };
-        let bytes = value.get(..limits::AUDIT_PARAMETER_BYTES).unwrap_or(value).into();
         self.parameters.push(Parameter::Value { bytes, total_bytes, encoding, type_name: "" });
     }
 }
@@ -277,12 +257,9 @@ mod tests {
         let mut whole = BindReader::new();
         whole.feed(BODY).unwrap();
         let (parameters, formats) = whole.finish().unwrap();
-        assert_eq!(parameters.len(), 3);
-        assert_eq!(
-            parameters[0],
-            Parameter::Value { bytes: (*b"hello").into(), total_bytes: 5, encoding: Encoding::Text, type_name: "" }
-        );
-        assert_eq!(parameters[1], Parameter::Null);
+        let text =
+            |bytes| Parameter::Value { bytes, total_bytes: bytes.len(), encoding: Encoding::Text, type_name: "" };
+        assert_eq!(parameters.iter().collect::<Vec<_>>(), [text(b"hello"), Parameter::Null, text(b"")]);
         assert_eq!(formats.of(0), Some(Encoding::PgBinary));
         for split in 0..=BODY.len() {
             for second in split..=BODY.len() {
@@ -346,8 +323,10 @@ mod tests {
             reader.feed(piece).unwrap();
         }
         let (parameters, _) = reader.finish().unwrap();
-        let Parameter::Value { bytes, total_bytes, encoding, .. } = &parameters[0] else { panic!("null") };
-        assert_eq!((bytes.len(), *total_bytes, *encoding), (256, 1000, Encoding::PgBinary));
+        let Some(Parameter::Value { bytes, total_bytes, encoding, .. }) = parameters.iter().next() else {
+            panic!("null")
+        };
+        assert_eq!((bytes.len(), total_bytes, encoding), (256, 1000, Encoding::PgBinary));
     }
 
     #[test]

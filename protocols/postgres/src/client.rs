@@ -12,8 +12,9 @@
 //! never hold more of a message than the limit of its kind.
 
 use wire::fault::Fault;
-use wire::guard::{Guard, Parameter};
+use wire::guard::Guard;
 use wire::limits;
+use wire::parameters::Parameters;
 
 use crate::bind::BindReader;
 use crate::description::Formats;
@@ -293,12 +294,7 @@ impl<G: Guard> Session<G> {
     }
 
     /// A Bind was read to its end.
-    pub(crate) fn bound(
-        &mut self,
-        bind: BoundNames<G>,
-        parameters: Vec<Parameter>,
-        formats: Formats,
-    ) -> Result<(), Fault> {
+    pub(crate) fn bound(&mut self, bind: BoundNames<G>, parameters: Parameters, formats: Formats) -> Result<(), Fault> {
         if self.skipping {
             // An error came while it streamed by: the server discards it, as what follows up to Sync.
             return Ok(());

@@ -13,6 +13,7 @@
 use wire::cursor::Cursor;
 use wire::fault::Fault;
 use wire::guard::{ErrorTreatment, Guard, Outcome};
+use wire::parameters::Parameters;
 
 use crate::backend;
 use crate::frame::Frame;
@@ -170,7 +171,7 @@ impl<G: Guard> Session<G> {
                 if prepared.name.is_none() {
                     self.statements.drop_unnamed();
                 }
-                let mut execution = guard.begin(&prepared.statement.borrow(), Vec::new());
+                let mut execution = guard.begin(&prepared.statement.borrow(), Parameters::new());
                 let outcome = Outcome { bytes_from_client: from_client, bytes_to_client: bytes, ..outcome };
                 guard.completed(&mut execution, &outcome);
             }

@@ -12,6 +12,7 @@ use wire::cursor::{Cursor, Malformed};
 use wire::fault::Fault;
 use wire::guard::{Carrier, Guard, StatementText};
 use wire::limits;
+use wire::parameters::Parameters;
 use wire::segments::Segments;
 
 use crate::bind::{self, BindReader};
@@ -133,7 +134,7 @@ impl<G: Guard> Session<G> {
                 self.room()?;
                 let drops = self.drop_unnamed();
                 let rows = guard.row_limit(&statement);
-                let execution = guard.begin(&statement, Vec::new());
+                let execution = guard.begin(&statement, Parameters::new());
                 let wants = guard.wants_columns(&statement);
                 let limit = rows.map(|rows| RowLimit::new(Rc::new(Cell::new(rows))));
                 let bytes = part.total();
@@ -445,7 +446,7 @@ impl<G: Guard> Session<G> {
             }
             Decision::Allow(statement) => {
                 self.room()?;
-                let execution = guard.begin(&statement, Vec::new());
+                let execution = guard.begin(&statement, Parameters::new());
                 self.enqueue(Entry::FunctionCall { statement, execution, bytes: part.total() })?;
             }
         }
@@ -501,7 +502,7 @@ fn unknown_portal<G: Guard>(name: &[u8], statement: G::Statement, guard: &G) -> 
         wants: guard.wants_columns(&statement),
         statement,
         formats: crate::description::Formats::from_codes(&[]),
-        parameters: Vec::new().into(),
+        parameters: Parameters::new().into(),
         planned: None.into(),
         described_in: None.into(),
         rows_left: None.into(),

@@ -21,7 +21,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use wire::guard::{Guard, Parameter};
+use wire::guard::Guard;
+use wire::parameters::Parameters;
 use wire::value::Column;
 
 use crate::description::Formats;
@@ -113,7 +114,7 @@ pub(crate) struct Portal<G: Guard> {
     pub(crate) statement: G::Statement,
     pub(crate) wants: bool,
     pub(crate) formats: Formats,
-    pub(crate) parameters: RefCell<Vec<Parameter>>,
+    pub(crate) parameters: RefCell<Parameters>,
     pub(crate) planned: RefCell<Option<Planned<G::Plan>>>,
     /// The run of messages in which a Describe of it was sent last.
     pub(crate) described_in: Cell<Option<u64>>,
@@ -171,13 +172,8 @@ impl<G: Guard> Weight for Portal<G> {
 }
 
 /// What a portal with these parameters and formats costs.
-pub(crate) fn portal_weight(parameters: &[Parameter], formats: &Formats) -> usize {
-    let held = |parameter: &Parameter| match parameter {
-        Parameter::Null => 0,
-        Parameter::Value { bytes, .. } => bytes.len(),
-    };
-    let values: usize = parameters.iter().map(|parameter| size_of::<Parameter>() + held(parameter)).sum();
-    PORTAL_BYTES + formats.heap_bytes() + values
+pub(crate) fn portal_weight(parameters: &Parameters, formats: &Formats) -> usize {
+    PORTAL_BYTES + formats.heap_bytes() + parameters.heap_bytes()
 }
 
 struct Slot<T> {

@@ -9,7 +9,8 @@
 //! the server describes its result, the masking calls while rows pass, and [`Guard::completed`] for each
 //! statement of the text that ends, or [`Guard::abandoned`].
 
-use crate::value::{Column, Encoding};
+use crate::parameters::Parameters;
+use crate::value::Column;
 
 /// By which message a statement came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,24 +74,6 @@ pub enum Judged<S> {
     /// The guard must see the catalogue first: run [`Guard::catalogue_query`], then ask again. Given only
     /// where [`StatementText::catalogue_possible`] holds.
     CatalogueNeeded,
-}
-
-/// One bind parameter, for the audit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Parameter {
-    /// SQL NULL.
-    Null,
-    /// A value, possibly cut.
-    Value {
-        /// Up to [`crate::limits::AUDIT_PARAMETER_BYTES`] of it.
-        bytes: Box<[u8]>,
-        /// Its real length in bytes.
-        total_bytes: usize,
-        /// How `bytes` is to be read.
-        encoding: Encoding,
-        /// What the protocol calls the type that it was bound with; empty where its message does not say.
-        type_name: &'static str,
-    },
 }
 
 /// How one statement of a text ended.
@@ -237,7 +220,7 @@ pub trait Guard {
     fn judge_function_call(&mut self, function: u32) -> Judged<Self::Statement>;
 
     /// The statement goes to the server.
-    fn begin(&mut self, statement: &Self::Statement, parameters: Vec<Parameter>) -> Self::Execution;
+    fn begin(&mut self, statement: &Self::Statement, parameters: Parameters) -> Self::Execution;
 
     /// One statement of the text ended; the execution may go on with the next.
     fn completed(&mut self, execution: &mut Self::Execution, outcome: &Outcome<'_>);

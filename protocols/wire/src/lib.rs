@@ -5,6 +5,7 @@
 //! - [`segments`]: what a session sends, as ranges of the chunk it was given and owned bytes between them.
 //! - [`value`]: columns and value types under neutral names, so that one mask serves every protocol.
 //! - [`guard`]: the questions a session asks of the policy, and what it reports for the audit.
+//! - [`parameters`]: the bind parameters of one run, for the audit.
 //! - [`secret`]: passwords and keys in memory.
 //! - [`fault`]: why a session ends, and what its client is told.
 //! - [`limits`]: every limit of the protocol crates and the data plane, each with its reason.
@@ -18,6 +19,7 @@ pub mod fault;
 pub mod guard;
 pub mod limits;
 pub mod output;
+pub mod parameters;
 pub mod secret;
 pub mod segments;
 pub mod value;

@@ -6,8 +6,8 @@
 
 use crate::json::{self, key};
 use crate::record::{
-    Connect, Disconnect, Fault, Gap, Judged, LoginFailed, MaskCount, Parameter, Record, Refused, Reload, Statement,
-    Subject,
+    Connect, Disconnect, Fault, Gap, Judged, LoginFailed, MaskCount, Parameter, Parameters, Record, Refused, Reload,
+    Statement, Subject,
 };
 use crate::time::Calendar;
 
@@ -194,20 +194,7 @@ fn statement(record: &Statement<'_>, out: &mut Vec<u8>) {
     number!(out, "number", record.number);
     number_unless_zero!(out, "part", u64::from(record.part));
     out.extend_from_slice(&record.summary.0);
-    if record.parameters_total > 0 {
-        key!(out, "parameters");
-        json::array(out, record.parameters, parameter);
-        if record.parameters_total > record.parameters.len() {
-            size!(out, "parameters_total", record.parameters_total);
-        }
-        if !record.parameter_types.is_empty() {
-            key!(out, "parameter_types");
-            json::array(out, record.parameter_types, |out, name| match name.is_empty() {
-                true => out.extend_from_slice(b"null"),
-                false => json::string(out, name),
-            });
-        }
-    }
+    parameters(record.parameters, out);
     if !record.masks.is_empty() {
         key!(out, "masks");
         json::array(out, record.masks, mask_count);
@@ -232,6 +219,45 @@ fn statement(record: &Statement<'_>, out: &mut Vec<u8>) {
     if record.abandoned {
         flag!(out, "abandoned");
     }
+}
+
+fn parameters(bound: &dyn Parameters, out: &mut Vec<u8>) {
+    let total = bound.total();
+    if total == 0 {
+        return;
+    }
+    key!(out, "parameters");
+    out.push(b'[');
+    let (mut kept, mut typed) = (0, false);
+    bound.each(&mut |shown, type_name| {
+        if kept > 0 {
+            out.push(b',');
+        }
+        kept += 1;
+        typed |= !type_name.is_empty();
+        parameter(out, &shown);
+    });
+    out.push(b']');
+    if total > kept {
+        size!(out, "parameters_total", total);
+    }
+    if typed {
+        parameter_types(bound, out);
+    }
+}
+
+fn parameter_types(bound: &dyn Parameters, out: &mut Vec<u8>) {
+    key!(out, "parameter_types");
+    let mut before: &[u8] = b"[";
+    bound.each(&mut |_, type_name| {
+        out.extend_from_slice(before);
+        before = b",";
+        match type_name.is_empty() {
+            true => out.extend_from_slice(b"null"),
+            false => json::string(out, type_name),
+        }
+    });
+    out.push(b']');
 }
 
 fn connect(record: &Connect<'_>, out: &mut Vec<u8>) {

@@ -34,7 +34,7 @@ pub use encode::{Identity, Summary, encode};
 pub use log::{Action, Change, Health, Log, LogSettings, OnFailure};
 pub use read::{OwnedRecord, ReadError, read};
 pub use record::{
-    Connect, Disconnect, Fault, Gap, Judged, LocalFile, LoginFailed, MaskCount, Parameter, Record, Refused, Reload,
-    Statement, Subject, Text, Verdict,
+    Connect, Disconnect, Fault, Gap, Judged, LocalFile, LoginFailed, MaskCount, Parameter, Parameters, Record, Refused,
+    Reload, Statement, Subject, Text, Verdict,
 };
 pub use time::rfc3339;

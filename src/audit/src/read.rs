@@ -246,7 +246,9 @@ impl<R: BufRead> Iterator for Records<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Judged, LocalFile, MaskCount, Parameter, Record, Reload, Statement, Subject, Text, Verdict};
+    use crate::record::{
+        Judged, LocalFile, MaskCount, Parameter, Record, Reload, Statement, Subject, Text, Typed, Verdict,
+    };
     use crate::{Identity, Summary, encode};
 
     #[test]
@@ -274,14 +276,15 @@ mod tests {
             summary: &summary,
             number: 1,
             part: 2,
-            parameters: &[
-                Parameter::Null,
-                Parameter::Text(b"masked"[..].into()),
-                Parameter::Masked,
-                Parameter::Binary(Text::cut(&[1, 2], 2, 1)),
-            ],
-            parameters_total: 5,
-            parameter_types: &["", "varchar"],
+            parameters: &Typed(
+                &[
+                    (Parameter::Null, ""),
+                    (Parameter::Text(b"masked"[..].into()), "varchar"),
+                    (Parameter::Masked, "int"),
+                    (Parameter::Binary(Text::cut(&[1, 2], 2, 1)), "blob"),
+                ],
+                5,
+            ),
             masks: &[MaskCount { rule: "cards", cells: 3 }],
             oversized_cells: 4,
             local_file: Some(LocalFile { name: b"new.csv", bytes: 8 }),
@@ -332,7 +335,7 @@ mod tests {
                 other(false, Some("01"), Some(2)),
             ],
             parameters_total: Some(5),
-            parameter_types: vec![None, Some("varchar".into())],
+            parameter_types: vec![None, Some("varchar".into()), Some("int".into()), Some("blob".into())],
             masks: vec![OwnedMaskCount { rule: "cards".into(), cells: 3 }],
             oversized_cells: 4,
             local_file: Some("new.csv".into()),

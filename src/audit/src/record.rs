@@ -31,6 +31,8 @@
 //!
 //! Fields without a value are left out. The types here borrow what they hold and do no work.
 
+use std::fmt;
+
 /// Whose records these are: what all records of one session share.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
@@ -143,6 +145,52 @@ pub enum Parameter<'a> {
     Binary(Text<'a>),
 }
 
+/// The bind parameters of one run, asked for while its record is written: nobody has to gather them before.
+pub trait Parameters {
+    /// How many there were.
+    fn total(&self) -> usize;
+
+    /// Hands over those that were kept, in order, each with the name of the type that it was bound with, which is empty
+    /// where it is not known.
+    fn each(&self, take: &mut dyn FnMut(Parameter<'_>, &str));
+}
+
+/// Without names of types, and nothing else was bound.
+impl<const COUNT: usize> Parameters for [Parameter<'_>; COUNT] {
+    fn total(&self) -> usize {
+        COUNT
+    }
+
+    fn each(&self, take: &mut dyn FnMut(Parameter<'_>, &str)) {
+        self.iter().for_each(|parameter| take(*parameter, ""));
+    }
+}
+
+impl fmt::Debug for dyn Parameters + '_ {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut list = f.debug_list();
+        self.each(&mut |parameter, _| {
+            list.entry(&parameter);
+        });
+        list.finish()
+    }
+}
+
+#[cfg(test)]
+/// Parameters of which some were kept, with the names of their types.
+pub(crate) struct Typed<'a>(pub(crate) &'a [(Parameter<'a>, &'a str)], pub(crate) usize);
+
+#[cfg(test)]
+impl Parameters for Typed<'_> {
+    fn total(&self) -> usize {
+        self.1
+    }
+
+    fn each(&self, take: &mut dyn FnMut(Parameter<'_>, &str)) {
+        self.0.iter().for_each(|(parameter, type_name)| take(*parameter, type_name));
+    }
+}
+
 /// What one mask did to a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MaskCount<'a> {
@@ -174,13 +222,8 @@ pub struct Statement<'a> {
     pub number: u64,
     /// Which statement of a text with several, from 0.
     pub part: u32,
-    /// Bind parameters that were kept.
-    pub parameters: &'a [Parameter<'a>],
-    /// Bind parameters that there were.
-    pub parameters_total: usize,
-    /// Names of the types that those kept were bound with, empty for one that is not known; none where no message
-    /// says any.
-    pub parameter_types: &'a [&'a str],
+    /// Its bind parameters.
+    pub parameters: &'a dyn Parameters,
     /// Masks that changed cells.
     pub masks: &'a [MaskCount<'a>],
     /// Cells that were redacted whole because they were over a limit.

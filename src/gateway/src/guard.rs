@@ -23,9 +23,10 @@ use policy::statement::kind::{Kind, KindSet};
 use policy::statement::{ClientEncoding, SqlContext};
 use socket2::SockAddr;
 use wire::guard::{
-    Carrier, CellOutcome, CopyPlan, CopyShape, Denial, ErrorTreatment, Guard, Judged, Outcome, Parameter, RowPlan,
-    StatementText, Treatment,
+    Carrier, CellOutcome, CopyPlan, CopyShape, Denial, ErrorTreatment, Guard, Judged, Outcome, RowPlan, StatementText,
+    Treatment,
 };
+use wire::parameters::Parameters;
 use wire::value::Column;
 
 use self::names::Names;
@@ -327,7 +328,7 @@ impl Guard for SessionGuard {
         self.ruled(statement)
     }
 
-    fn begin(&mut self, statement: &Self::Statement, parameters: Vec<Parameter>) -> Execution {
+    fn begin(&mut self, statement: &Self::Statement, parameters: Parameters) -> Execution {
         self.totals.statements += 1;
         if statement.changes_catalogue() {
             // From here on until its transaction has ended, nobody's catalogue is to be trusted.

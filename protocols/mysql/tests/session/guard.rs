@@ -7,9 +7,10 @@
 use std::rc::Rc;
 
 use wire::guard::{
-    CellOutcome, CopyPlan, CopyShape, Denial, ErrorTreatment, Guard, Judged, Outcome, Parameter, RowPlan,
-    StatementText, Treatment, Verdict,
+    CellOutcome, CopyPlan, CopyShape, Denial, ErrorTreatment, Guard, Judged, Outcome, RowPlan, StatementText,
+    Treatment, Verdict,
 };
+use wire::parameters::{Parameter, Parameters};
 use wire::value::{Column, Origin};
 
 use crate::simulation::contains;
@@ -106,7 +107,7 @@ impl Guard for TestGuard {
         self.rule(if function == 666 { "DENY" } else { "function" }, false)
     }
 
-    fn begin(&mut self, statement: &Rc<str>, parameters: Vec<Parameter>) -> Rc<str> {
+    fn begin(&mut self, statement: &Rc<str>, parameters: Parameters) -> Rc<str> {
         let parameters: Vec<String> = parameters
             .iter()
             .map(|parameter| match parameter {

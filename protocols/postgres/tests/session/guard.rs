@@ -6,9 +6,10 @@
 use std::rc::Rc;
 
 use wire::guard::{
-    CellOutcome, CopyPlan, CopyShape, CopySyntax, Denial, ErrorTreatment, Guard, Judged, Outcome, Parameter, RowPlan,
+    CellOutcome, CopyPlan, CopyShape, CopySyntax, Denial, ErrorTreatment, Guard, Judged, Outcome, RowPlan,
     StatementText, Treatment, Verdict,
 };
+use wire::parameters::{Parameter, Parameters};
 use wire::value::{Column, Encoding};
 
 #[derive(Default)]
@@ -76,7 +77,7 @@ impl Guard for TestGuard {
         self.rule(if function == 666 { "DENY" } else { "function" }, false)
     }
 
-    fn begin(&mut self, statement: &Rc<str>, parameters: Vec<Parameter>) -> Rc<str> {
+    fn begin(&mut self, statement: &Rc<str>, parameters: Parameters) -> Rc<str> {
         let parameters: Vec<String> = parameters
             .iter()
             .map(|parameter| match parameter {

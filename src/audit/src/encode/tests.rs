@@ -1,7 +1,7 @@
 //! Golden lines: the log's format is an interface.
 
 use super::*;
-use crate::record::{Text, Verdict};
+use crate::record::{Text, Typed, Verdict};
 
 const TIME: u64 = 1_795_201_467_123_456_789;
 
@@ -59,8 +59,6 @@ fn plain<'a>(identity: &'a Identity, summary: &'a Summary) -> Statement<'a> {
         number: 3,
         part: 0,
         parameters: &[],
-        parameters_total: 0,
-        parameter_types: &[],
         masks: &[],
         oversized_cells: 0,
         local_file: None,
@@ -78,19 +76,44 @@ fn plain<'a>(identity: &'a Identity, summary: &'a Summary) -> Statement<'a> {
 }
 
 #[test]
+fn parameters_tell_their_number_and_types_where_they_are_known() {
+    let (identity, summary) = (ana(), summary(b"SELECT 1"[..].into(), None));
+    let seen = |parameters: &dyn Parameters| {
+        let text = line(&Record::Statement(Statement { parameters, ..plain(&identity, &summary) }));
+        let rest = text.split_once(r#""verdict":"allow","#).map(|(_, rest)| rest.to_owned()).unwrap();
+        rest.split_once(r#""rows""#).map(|(shown, _)| shown.to_owned()).unwrap()
+    };
+    let one = Parameter::Text(b"1"[..].into());
+    assert_eq!(seen(&[]), "");
+    assert_eq!(seen(&Typed(&[], 3)), r#""parameters":[],"parameters_total":3,"#);
+    assert_eq!(seen(&[one]), r#""parameters":["1"],"#);
+    assert_eq!(
+        seen(&Typed(&[(one, "int"), (Parameter::Null, ""), (Parameter::Masked, "char")], 3)),
+        r#""parameters":["1",null,{"masked":true}],"parameter_types":["int",null,"char"],"#
+    );
+    assert_eq!(
+        seen(&Typed(&[(Parameter::Null, ""), (one, "int")], 70)),
+        r#""parameters":[null,"1"],"parameters_total":70,"parameter_types":[null,"int"],"#
+    );
+}
+
+#[test]
 fn a_masked_select() {
     let (identity, summary) = (ana(), summary(b"SELECT *\nFROM customers WHERE name = $1"[..].into(), None));
     let record = Statement {
         part: 1,
-        parameters: &[
-            Parameter::Text(b"O'Neil \"x\""[..].into()),
-            Parameter::Null,
-            Parameter::Masked,
-            Parameter::Text(Text::cut(b"abcdef", 6, 3)),
-            Parameter::Binary([0x00, 0xff][..].into()),
-            Parameter::Binary(Text::cut(&[1, 2, 3], 3, 2)),
-        ],
-        parameters_total: 9,
+        parameters: &Typed(
+            &[
+                Parameter::Text(b"O'Neil \"x\""[..].into()),
+                Parameter::Null,
+                Parameter::Masked,
+                Parameter::Text(Text::cut(b"abcdef", 6, 3)),
+                Parameter::Binary([0x00, 0xff][..].into()),
+                Parameter::Binary(Text::cut(&[1, 2, 3], 3, 2)),
+            ]
+            .map(|parameter| (parameter, "")),
+            9,
+        ),
         masks: &[MaskCount { rule: "cards", cells: 5 }, MaskCount { rule: "e-mail", cells: 2 }],
         oversized_cells: 1,
         local_file: None,

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use audit::{LocalFile, MaskCount, Record, Text};
 use bridge::metrics::count;
 use policy::config::AuditedStatements;
-use wire::guard::{Denial, Outcome, Parameter, Verdict};
-use wire::limits::AUDIT_PARAMETERS;
+use wire::guard::{Denial, Outcome, Verdict};
+use wire::parameters::{Parameter, Parameters};
 use wire::value::Encoding;
 
 use super::{SessionGuard, Statement};
@@ -15,7 +15,7 @@ use crate::figures;
 /// One run of a statement.
 pub(crate) struct Execution {
     statement: Rc<Statement>,
-    parameters: Vec<Parameter>,
+    parameters: Parameters,
     number: u64,
     /// Clock reading when its message came in.
     received_ns: u64,
@@ -41,7 +41,7 @@ impl Execution {
     /// A run that is sent to the server now.
     pub(super) fn new(
         statement: &Rc<Statement>,
-        parameters: Vec<Parameter>,
+        parameters: Parameters,
         number: u64,
         received_ns: u64,
         now_ns: u64,
@@ -95,7 +95,7 @@ impl SessionGuard {
         self.totals.statements += 1;
         let turn_ns = self.shard.turn_ns.get();
         let now_ns = self.shard.clock.now_ns();
-        let execution = Execution::new(statement, Vec::new(), self.totals.statements, turn_ns, now_ns);
+        let execution = Execution::new(statement, Parameters::new(), self.totals.statements, turn_ns, now_ns);
         let (sqlstate, error_code) = self.facts.told_of(denial);
         let outcome = Outcome { sqlstate: Some(sqlstate), error_code, ..Outcome::default() };
         if let Some(rule) = statement.refusing_rule() {
@@ -154,7 +154,6 @@ impl SessionGuard {
             self.counts.clear();
             return;
         }
-        let parameters = shown(statement, &execution.parameters);
         let own = statement.summary_of(outcome.part);
         let record = Record::Statement(audit::Statement {
             unix_ns: self.shard.clock.unix_ns(execution.received_ns),
@@ -162,9 +161,7 @@ impl SessionGuard {
             summary: own.as_ref().unwrap_or_else(|| statement.summary()),
             number: execution.number,
             part: outcome.part,
-            parameters: &parameters,
-            parameters_total: execution.parameters.len(),
-            parameter_types: &types(&execution.parameters),
+            parameters: &Shown { statement, parameters: &execution.parameters },
             masks: &masks,
             oversized_cells,
             local_file: execution.file.as_ref().map(|(name, bytes)| LocalFile { name, bytes: *bytes }),
@@ -187,28 +184,33 @@ impl SessionGuard {
     }
 }
 
-/// Names of the types of bind parameters; none where no message says any.
-fn types(parameters: &[Parameter]) -> Vec<&'static str> {
-    let name = |parameter: &Parameter| match parameter {
-        Parameter::Null => "",
-        Parameter::Value { type_name, .. } => type_name,
-    };
-    let kept = parameters.iter().take(AUDIT_PARAMETERS).map(name);
-    if kept.clone().all(str::is_empty) { Vec::new() } else { kept.collect() }
+/// Bind parameters as the audit shows them. What compares with a masked column is as secret as the column.
+struct Shown<'a> {
+    statement: &'a Statement,
+    parameters: &'a Parameters,
 }
 
-/// Bind parameters as the audit shows them. What compares with a masked column is as secret as the column.
-fn shown<'a>(statement: &Statement, parameters: &'a [Parameter]) -> Vec<audit::Parameter<'a>> {
-    let show = |(index, parameter): (usize, &'a Parameter)| match parameter {
-        Parameter::Null => audit::Parameter::Null,
-        Parameter::Value { .. } if statement.masks_parameter(index) => audit::Parameter::Masked,
-        Parameter::Value { bytes, total_bytes, encoding, .. } => {
-            let text = Text { bytes, total_bytes: *total_bytes };
-            match encoding {
-                Encoding::Text => audit::Parameter::Text(text),
-                _ => audit::Parameter::Binary(text),
+impl audit::Parameters for Shown<'_> {
+    fn total(&self) -> usize {
+        self.parameters.total()
+    }
+
+    fn each(&self, take: &mut dyn FnMut(audit::Parameter<'_>, &str)) {
+        for (index, parameter) in self.parameters.iter().enumerate() {
+            match parameter {
+                Parameter::Null => take(audit::Parameter::Null, ""),
+                Parameter::Value { type_name, .. } if self.statement.masks_parameter(index) => {
+                    take(audit::Parameter::Masked, type_name);
+                }
+                Parameter::Value { bytes, total_bytes, encoding, type_name } => {
+                    let text = Text { bytes, total_bytes };
+                    let shown = match encoding {
+                        Encoding::Text => audit::Parameter::Text(text),
+                        _ => audit::Parameter::Binary(text),
+                    };
+                    take(shown, type_name);
+                }
             }
         }
-    };
-    parameters.iter().take(AUDIT_PARAMETERS).enumerate().map(show).collect()
+    }
 }
