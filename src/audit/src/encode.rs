@@ -9,7 +9,8 @@ use crate::record::{
     Connect, Disconnect, Fault, Gap, Judged, LoginFailed, MaskCount, Parameter, Parameters, Record, Refused, Reload,
     Statement, Subject,
 };
-use crate::time::Calendar;
+use crate::room::{MICROSECONDS_BYTES, NUMBER_BYTES, ROOM_BYTES, Room};
+use crate::time::{Calendar, LENGTH as TIME_BYTES};
 
 /// Fields of one kind each. Macros, because a name is then copied with its quotes and its colon at once.
 macro_rules! string {
@@ -64,7 +65,10 @@ macro_rules! flag {
     }};
 }
 
-/// The fields that all records of one session share, encoded.
+/// What follows the identity in the records of statements, which are most of all.
+const NUMBER_KEY: &[u8] = b",\"number\":";
+
+/// The fields that all records of one session share, encoded, and [`NUMBER_KEY`] behind them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity(Box<[u8]>);
 
@@ -87,7 +91,13 @@ impl Identity {
         }
         text_unless_empty!(out, "database", subject.database);
         text_unless_empty!(out, "application", subject.application);
+        out.extend_from_slice(NUMBER_KEY);
         Self(fields.into_boxed_slice())
+    }
+
+    /// The fields alone.
+    fn fields(&self) -> &[u8] {
+        self.0.strip_suffix(NUMBER_KEY).unwrap_or(&self.0)
     }
 
     /// Bytes of memory that it holds, for callers that bound theirs.
@@ -140,61 +150,77 @@ impl Summary {
 
 /// Appends one record: one JSON object and a line break.
 pub fn encode(record: &Record<'_>, out: &mut Vec<u8>) {
-    encode_after(record, &mut Calendar::new(), out);
+    encode_with(record, &mut Scratch::new(), out);
 }
 
-/// As [`encode`], with the calendar that wrote the record before it.
-pub(crate) fn encode_after(record: &Record<'_>, calendar: &mut Calendar, out: &mut Vec<u8>) {
-    let mut begin = |out: &mut Vec<u8>, event: &str, unix_ns: u64| {
-        out.extend_from_slice(b"{\"event\":\"");
-        out.extend_from_slice(event.as_bytes());
-        out.extend_from_slice(b"\",\"time\":\"");
-        out.extend_from_slice(calendar.text(unix_ns));
-        out.push(b'"');
+/// What one record after the other is written with.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    calendar: Calendar,
+    room: Room,
+}
+
+impl Scratch {
+    pub(crate) const fn new() -> Self {
+        Self { calendar: Calendar::new(), room: Room::new() }
+    }
+}
+
+/// As [`encode`], with what the record before it was written with.
+pub(crate) fn encode_with(record: &Record<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) {
+    let (event, unix_ns) = match record {
+        Record::Statement(record) => return statement(record, scratch, out),
+        Record::Connect(record) => ("connect", record.unix_ns),
+        Record::Disconnect(record) => ("disconnect", record.unix_ns),
+        Record::Fault(record) => ("fault", record.unix_ns),
+        Record::Gap(record) => ("gap", record.unix_ns),
+        Record::LoginFailed(record) => ("login_failed", record.unix_ns),
+        Record::Refused(record) => ("refused", record.unix_ns),
+        Record::Reload(record) => ("reload", record.unix_ns),
     };
+    out.extend_from_slice(b"{\"event\":\"");
+    out.extend_from_slice(event.as_bytes());
+    out.extend_from_slice(b"\",\"time\":\"");
+    out.extend_from_slice(scratch.calendar.text(unix_ns));
+    out.push(b'"');
     match record {
-        Record::Connect(record) => {
-            begin(out, "connect", record.unix_ns);
-            connect(record, out);
-        }
-        Record::Disconnect(record) => {
-            begin(out, "disconnect", record.unix_ns);
-            disconnect(record, out);
-        }
-        Record::Fault(record) => {
-            begin(out, "fault", record.unix_ns);
-            fault(record, out);
-        }
-        Record::Gap(record) => {
-            begin(out, "gap", record.unix_ns);
-            gap(record, out);
-        }
-        Record::LoginFailed(record) => {
-            begin(out, "login_failed", record.unix_ns);
-            login_failed(record, out);
-        }
-        Record::Refused(record) => {
-            begin(out, "refused", record.unix_ns);
-            refused(record, out);
-        }
-        Record::Reload(record) => {
-            begin(out, "reload", record.unix_ns);
-            reload(record, out);
-        }
-        Record::Statement(record) => {
-            begin(out, "statement", record.unix_ns);
-            statement(record, out);
-        }
+        Record::Connect(record) => connect(record, out),
+        Record::Disconnect(record) => disconnect(record, out),
+        Record::Fault(record) => fault(record, out),
+        Record::Gap(record) => gap(record, out),
+        Record::LoginFailed(record) => login_failed(record, out),
+        Record::Refused(record) => refused(record, out),
+        Record::Reload(record) => reload(record, out),
+        Record::Statement(_) => {}
     }
     out.extend_from_slice(b"}\n");
 }
 
-fn statement(record: &Statement<'_>, out: &mut Vec<u8>) {
+/// The beginning of a statement's line, before its time.
+const STATEMENT_HEAD: &[u8; 29] = b"{\"event\":\"statement\",\"time\":\"";
+
+fn statement(record: &Statement<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) {
+    let mut head = [b'"'; STATEMENT_HEAD.len() + TIME_BYTES + 1];
+    head[..STATEMENT_HEAD.len()].copy_from_slice(STATEMENT_HEAD);
+    head[STATEMENT_HEAD.len()..STATEMENT_HEAD.len() + TIME_BYTES]
+        .copy_from_slice(scratch.calendar.text(record.unix_ns));
+    out.extend_from_slice(&head);
     out.extend_from_slice(&record.identity.0);
-    number!(out, "number", record.number);
+    json::number(out, record.number);
     number_unless_zero!(out, "part", u64::from(record.part));
     out.extend_from_slice(&record.summary.0);
-    parameters(record.parameters, out);
+    let room = &mut scratch.room;
+    room.clear();
+    parameters(record.parameters, room, out);
+    if !record.masks.is_empty() || record.oversized_cells > 0 || record.local_file.is_some() {
+        room.flush(out);
+        treatment(record, out);
+    }
+    ending(record, room, out);
+}
+
+/// What was done to its cells and with a file.
+fn treatment(record: &Statement<'_>, out: &mut Vec<u8>) {
     if !record.masks.is_empty() {
         key!(out, "masks");
         json::array(out, record.masks, mask_count);
@@ -204,46 +230,109 @@ fn statement(record: &Statement<'_>, out: &mut Vec<u8>) {
         text_unless_empty!(out, "local_file", file.name);
         number!(out, "local_file_bytes", file.bytes);
     }
-    number!(out, "rows", record.rows);
-    number!(out, "bytes_in", record.bytes_in);
-    number!(out, "bytes_out", record.bytes_out);
-    text_unless_empty!(out, "tag", record.tag);
-    error(out, record.sqlstate, record.error_code);
-    key!(out, "server_us");
-    json::microseconds(out, record.server_ns);
-    key!(out, "gateway_us");
-    json::microseconds(out, record.gateway_ns);
-    if record.suspended {
-        flag!(out, "suspended");
-    }
-    if record.abandoned {
-        flag!(out, "abandoned");
-    }
 }
 
-fn parameters(bound: &dyn Parameters, out: &mut Vec<u8>) {
+/// The longest tag that is written in place; the longest that PostgreSQL knows by name has 27 bytes.
+const TAG_BYTES: usize = 48;
+
+/// The longest parameter that is written in place, and how much may be there before it.
+const PARAMETER_BYTES: usize = 40;
+const PARAMETERS_BYTES: usize = 160;
+
+// What is counted on where something is written in place: parameters, and behind them what `ending` writes.
+const _: () = assert!(
+    PARAMETERS_BYTES
+        + PARAMETER_BYTES
+        + b",\"parameters\":[,\"\"]".len()
+        + b",\"rows\":,\"bytes_in\":,\"bytes_out\":,\"tag\":\"\",\"server_us\":,\"gateway_us\":}\n".len()
+        + 3 * NUMBER_BYTES
+        + 2 * MICROSECONDS_BYTES
+        + TAG_BYTES
+        + b",\"suspended\":true,\"abandoned\":true".len()
+        < ROOM_BYTES
+);
+
+/// The counts and times, with which every line ends.
+fn ending(record: &Statement<'_>, room: &mut Room, out: &mut Vec<u8>) {
+    room.literal(b",\"rows\":");
+    room.number(record.rows);
+    room.literal(b",\"bytes_in\":");
+    room.number(record.bytes_in);
+    room.literal(b",\"bytes_out\":");
+    room.number(record.bytes_out);
+    if record.tag.len() <= TAG_BYTES && json::is_plain_ascii(record.tag) {
+        if !record.tag.is_empty() {
+            room.literal(b",\"tag\":\"");
+            room.text(record.tag);
+            room.literal(b"\"");
+        }
+    } else {
+        room.flush(out);
+        text_unless_empty!(out, "tag", record.tag);
+    }
+    if record.sqlstate.is_some() || record.error_code.is_some() {
+        room.flush(out);
+        error(out, record.sqlstate, record.error_code);
+    }
+    room.literal(b",\"server_us\":");
+    room.microseconds(record.server_ns);
+    room.literal(b",\"gateway_us\":");
+    room.microseconds(record.gateway_ns);
+    if record.suspended {
+        room.literal(b",\"suspended\":true");
+    }
+    if record.abandoned {
+        room.literal(b",\"abandoned\":true");
+    }
+    room.literal(b"}\n");
+    room.flush(out);
+}
+
+/// Bind parameters: in place where they are short and plain, as keys and names are.
+fn parameters(bound: &dyn Parameters, room: &mut Room, out: &mut Vec<u8>) {
     let total = bound.total();
     if total == 0 {
         return;
     }
-    key!(out, "parameters");
-    out.push(b'[');
+    room.literal(b",\"parameters\":[");
     let (mut kept, mut typed) = (0, false);
     bound.each(&mut |shown, type_name| {
         if kept > 0 {
-            out.push(b',');
+            room.literal(b",");
         }
         kept += 1;
         typed |= !type_name.is_empty();
-        parameter(out, &shown);
+        if room.len() > PARAMETERS_BYTES {
+            room.flush(out);
+        }
+        match shown {
+            Parameter::Text(text) if !text.is_cut() && is_short(text.bytes) => {
+                room.literal(b"\"");
+                room.text(text.bytes);
+                room.literal(b"\"");
+            }
+            shown => {
+                room.flush(out);
+                parameter(out, &shown);
+            }
+        }
     });
-    out.push(b']');
-    if total > kept {
-        size!(out, "parameters_total", total);
+    room.literal(b"]");
+    if total > kept || typed {
+        room.flush(out);
+        if total > kept {
+            size!(out, "parameters_total", total);
+        }
+        if typed {
+            parameter_types(bound, out);
+        }
     }
-    if typed {
-        parameter_types(bound, out);
-    }
+}
+
+/// Whether a parameter is written in place.
+#[inline]
+fn is_short(text: &[u8]) -> bool {
+    text.len() <= PARAMETER_BYTES && json::is_plain_ascii(text)
 }
 
 fn parameter_types(bound: &dyn Parameters, out: &mut Vec<u8>) {
@@ -261,20 +350,20 @@ fn parameter_types(bound: &dyn Parameters, out: &mut Vec<u8>) {
 }
 
 fn connect(record: &Connect<'_>, out: &mut Vec<u8>) {
-    out.extend_from_slice(&record.identity.0);
+    out.extend_from_slice(record.identity.fields());
     string_unless_empty!(out, "tls", record.tls);
     string_unless_empty!(out, "upstream_tls", record.upstream_tls);
     string!(out, "auth", record.auth);
 }
 
 fn login_failed(record: &LoginFailed<'_>, out: &mut Vec<u8>) {
-    out.extend_from_slice(&record.identity.0);
+    out.extend_from_slice(record.identity.fields());
     string!(out, "reason", record.reason);
     error(out, Some(record.sqlstate), record.error_code);
 }
 
 fn disconnect(record: &Disconnect<'_>, out: &mut Vec<u8>) {
-    out.extend_from_slice(&record.identity.0);
+    out.extend_from_slice(record.identity.fields());
     string!(out, "reason", record.reason);
     key!(out, "duration_us");
     json::microseconds(out, record.duration_ns);
@@ -284,13 +373,13 @@ fn disconnect(record: &Disconnect<'_>, out: &mut Vec<u8>) {
 }
 
 fn refused(record: &Refused<'_>, out: &mut Vec<u8>) {
-    out.extend_from_slice(&record.identity.0);
+    out.extend_from_slice(record.identity.fields());
     string!(out, "reason", record.reason);
     error(out, record.sqlstate, record.error_code);
 }
 
 fn fault(record: &Fault<'_>, out: &mut Vec<u8>) {
-    out.extend_from_slice(&record.identity.0);
+    out.extend_from_slice(record.identity.fields());
     string!(out, "culprit", record.culprit);
     string!(out, "reason", record.reason);
     string!(out, "message", record.message);

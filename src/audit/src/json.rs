@@ -4,7 +4,7 @@
 //! bytes from a peer that need not be UTF-8. Reading back does use `serde_json`, so the tests hold the two
 //! against each other. Output never holds a raw control character: a record stays on one line.
 
-use crate::time::two_digits;
+use crate::room::{SmallRoom, first_digits};
 
 /// Whether a byte stands for itself inside a JSON string (RFC 8259 section 7).
 const PLAIN: [bool; 256] = {
@@ -19,16 +19,31 @@ const PLAIN: [bool; 256] = {
     plain
 };
 
-/// Whether a byte is ASCII and stands for itself.
-const PLAIN_ASCII: [bool; 256] = {
-    let mut plain = PLAIN;
-    let mut byte = 0x80;
-    while byte < 256 {
-        plain[byte] = false;
-        byte += 1;
-    }
-    plain
-};
+/// Whether a text is ASCII of which every byte stands for itself, as nearly all is.
+#[inline]
+pub(crate) fn is_plain_ascii(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks::<8>();
+    let (halves, rest) = rest.as_chunks::<4>();
+    words.iter().all(|word| is_plain_word(u64::from_le_bytes(*word)))
+        // Two halves of one word, so that the rest of it is not zero.
+        && halves.iter().all(|half| is_plain_word(u64::from(u32::from_le_bytes(*half)) * 0x1_0000_0001))
+        && rest.iter().all(|byte| byte.is_ascii() && PLAIN[usize::from(*byte)])
+}
+
+/// The same of eight bytes at once: the high bit of a byte is left where it is none of them.
+#[inline]
+const fn is_plain_word(word: u64) -> bool {
+    const ONES: u64 = u64::MAX / 0xff;
+    const HIGH: u64 = ONES << 7;
+    // Sean Eron Anderson, "Bit Twiddling Hacks": a byte less than n, a byte that is zero. A borrow can mark a byte
+    // too many only where another is marked rightly.
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    let quote = quote.wrapping_sub(ONES) & !quote;
+    let backslash = backslash.wrapping_sub(ONES) & !backslash;
+    (word | control | quote | backslash) & HIGH == 0
+}
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
@@ -43,18 +58,22 @@ pub(crate) use key;
 /// Appends a decimal number.
 #[inline]
 pub(crate) fn number(out: &mut Vec<u8>, value: u64) {
-    if let Some(digit) = u8::try_from(value).ok().filter(|digit| *digit < 10) {
-        return out.push(b'0' + digit);
+    if let Some(value) = u32::try_from(value).ok().filter(|value| *value < 10_000) {
+        // All four, and less of them: a length that the compiler knows needs no call.
+        let (digits, count) = first_digits(value);
+        out.extend_from_slice(&digits);
+        return out.truncate(out.len() - (digits.len() - count));
     }
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    let mut room = SmallRoom::new();
+    room.number(value);
+    out.extend_from_slice(room.written());
 }
 
 /// Appends nanoseconds as microseconds with three decimals.
 pub(crate) fn microseconds(out: &mut Vec<u8>, nanos: u64) {
-    number(out, nanos / 1_000);
-    let [_, hundreds] = two_digits(nanos % 1_000 / 100);
-    let [tens, ones] = two_digits(nanos % 100);
-    out.extend_from_slice(&[b'.', hundreds, tens, ones]);
+    let mut room = SmallRoom::new();
+    room.microseconds(nanos);
+    out.extend_from_slice(room.written());
 }
 
 /// Appends a string, quotes included.
@@ -69,7 +88,7 @@ pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
 pub(crate) fn bytes(out: &mut Vec<u8>, text: &[u8]) -> bool {
     out.reserve(text.len() + 2);
     out.push(b'"');
-    if text.iter().all(|byte| PLAIN_ASCII[usize::from(*byte)]) {
+    if is_plain_ascii(text) {
         out.extend_from_slice(text);
         out.push(b'"');
         return false;
@@ -165,12 +184,24 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_written_whole() {
-        for value in [0, 7, 10, 99, 100, u64::MAX] {
-            assert_eq!(written(|out| number(out, value)), value.to_string());
+    fn plain_text_is_told_byte_by_byte_as_in_words() {
+        for length in 0..20 {
+            let plain = vec![b'x'; length];
+            assert!(is_plain_ascii(&plain));
+            for at in 0..length {
+                for byte in 0..=u8::MAX {
+                    let mut text = plain.clone();
+                    text[at] = byte;
+                    let expected = byte.is_ascii() && PLAIN[usize::from(byte)];
+                    assert_eq!(is_plain_ascii(&text), expected, "{byte} at {at} of {length}");
+                    // Beside it one that the arithmetic could borrow from.
+                    for beside in [0x20, 0x21, 0x23, 0x5b, 0x5d, 0x7f] {
+                        text[(at + 1) % length] = beside;
+                        let expected = text.iter().all(|byte| byte.is_ascii() && PLAIN[usize::from(*byte)]);
+                        assert_eq!(is_plain_ascii(&text), expected, "{text:?}");
+                    }
+                }
+            }
         }
-        assert_eq!(written(|out| microseconds(out, 0)), "0.000");
-        assert_eq!(written(|out| microseconds(out, 4_213)), "4.213");
-        assert_eq!(written(|out| microseconds(out, 1_000_060)), "1000.060");
     }
 }

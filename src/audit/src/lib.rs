@@ -28,6 +28,7 @@ pub mod record;
 
 mod encode;
 mod json;
+mod room;
 mod time;
 
 pub use encode::{Identity, Summary, encode};

@@ -18,12 +18,12 @@
 use std::io;
 use std::mem;
 
+use crate::encode::Scratch;
 use crate::files::file_name;
 use crate::limits::{
     BATCH_BYTES, FLUSH_DELAY_NS, HIGH_WATER_BYTES, PENDING_BYTES, RETRY_FIRST_NS, RETRY_LONGEST_NS, SPARE_BYTES,
 };
 use crate::record::Record;
-use crate::time::Calendar;
 
 /// What happens to statements while the log cannot be written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -149,7 +149,7 @@ pub struct Log {
     unreported: u64,
     counts: Counts,
     flushing: bool,
-    calendar: Calendar,
+    scratch: Scratch,
 }
 
 impl Log {
@@ -168,14 +168,14 @@ impl Log {
             unreported: 0,
             counts: Counts { records: 0, bytes: 0, dropped: 0, failures: 0, rotations: 0 },
             flushing: false,
-            calendar: Calendar::new(),
+            scratch: Scratch::new(),
         }
     }
 
     /// Takes in one record. Returns whether there was room; a record without room is counted as dropped.
     pub fn record(&mut self, record: &Record<'_>) -> bool {
         let start = self.pending.len();
-        crate::encode::encode_after(record, &mut self.calendar, &mut self.pending);
+        crate::encode::encode_with(record, &mut self.scratch, &mut self.pending);
         self.admit(start)
     }
 
