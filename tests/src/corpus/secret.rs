@@ -208,7 +208,8 @@ mod tests {
     #[test]
     fn masks_and_ordinary_text_are_not_found() {
         let finder = Finder::new(&[]);
-        for cell in ["****************", "0", "", "SELECT ssn FROM people", "2024-01-01 08:00:00+00", "QXZ", "5024681"] {
+        for cell in ["****************", "0", "", "SELECT ssn FROM people", "2024-01-01 08:00:00+00", "QXZ", "5024681"]
+        {
             assert_eq!(finder.find(&[row(&[cell.as_bytes()])]), Vec::<String>::new(), "{cell}");
         }
     }
