@@ -132,5 +132,25 @@ CREATE TRIGGER logged AFTER INSERT OR UPDATE OR DELETE ON parcels FOR EACH ROW E
 ALTER TABLE parcels ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON parcels USING (holder = current_user);
 
+-- Definitions that quote what nobody may see, beside ones that do not.
+CREATE SCHEMA vault;
+CREATE DOMAIN vault.mark AS text DEFAULT 'ZKXQVJWXQKZVJQXZ';
+CREATE TABLE vault.visits (
+    id    serial PRIMARY KEY,
+    day   date DEFAULT '2024-05-06',
+    made  timestamptz DEFAULT now(),
+    note  text DEFAULT 'nothing to say',
+    token text DEFAULT 'QXZJKWVQZXJQVKXW' CHECK (token <> 'JXVZQKWJZXQVWKQJ')
+);
+CREATE INDEX visits_few ON vault.visits (day) WHERE token <> 'JXVZQKWJZXQVWKQJ';
+CREATE VIEW vault.few AS SELECT id, note FROM vault.visits WHERE token = 'QXZJKWVQZXJQVKXW';
+COMMENT ON TABLE vault.visits IS 'one had QXZJKWVQZXJQVKXW';
+COMMENT ON COLUMN vault.visits.token IS 'such as ZKXQVJWXQKZVJQXZ';
+COMMENT ON COLUMN vault.visits.note IS 'whatever they said';
+COMMENT ON INDEX vault.visits_few IS 'all but JXVZQKWJZXQVWKQJ';
+COMMENT ON TABLE box IS 'nothing in particular';
+COMMENT ON COLUMN box.content IS 'what is in it';
+CREATE VIEW shown_comments AS SELECT objoid, description AS remark FROM pg_description;
+
 RESET ROLE;
 ANALYZE;

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use super::behind::Behind;
 use super::mysql::Gathered;
-use super::query::{GENERATED, RESULTS, ROUTINES};
+use super::query::{DEFINITIONS, GENERATED, RESULTS, ROUTINES};
 use super::routines::{Routine, Routines};
-use super::{Catalogue, Column, FIRST_USER_OID, FunctionKind, Relation, types};
+use super::{Catalogue, Column, FIRST_USER_OID, FunctionKind, Relation, definitions, types};
 use crate::hash::{HashMap, HashSet};
 use crate::sql::mysql::MySql;
 use crate::statement::is_grammar;
@@ -42,6 +42,7 @@ pub struct CatalogueBuilder {
     behind: Behind,
     generated: Vec<(u32, i16, Box<str>)>,
     routines: Routines,
+    texts: Vec<definitions::Text>,
     seen: [bool; RESULTS],
     /// Rows of [`super::mysql::QUERIES`], where the server is one of MySQL's family.
     mysql: Option<Box<Gathered>>,
@@ -117,6 +118,7 @@ impl CatalogueBuilder {
             11 => self.behind.type_code(text(0).unwrap_or_default(), text(1), text(2)? == "t"),
             12 => self.behind.holds(text(0)?, text(1)?, oid(2).zip(number(3))),
             13 => self.behind.event_trigger(text(0)?),
+            DEFINITIONS => self.texts.push(definitions::Text::new(oid(0)?, number(1)?, text(2)?, text(3))),
             _ => return None,
         }
         Some(())
@@ -151,6 +153,8 @@ impl CatalogueBuilder {
         let is_user = |oid: &u32| *oid >= FIRST_USER_OID;
         let is_relation = |name: &str| names.get(name).is_some_and(|oids| oids.iter().any(is_user));
         self.behind.settle(&self.inherits, is_built_in, is_relation);
+        let defining = definitions::columns(self.relations.values());
+        let printed = definitions::printed(self.relations.values());
         Ok(Catalogue {
             foreign: self.relations.values().any(|relation| relation.kind == b'f'),
             relations: self.relations.into_iter().collect(),
@@ -163,6 +167,9 @@ impl CatalogueBuilder {
             behind: self.behind,
             generated: self.generated,
             routines: self.routines,
+            texts: self.texts,
+            defining,
+            printed,
             sights: std::sync::Mutex::default(),
         })
     }

@@ -35,7 +35,8 @@ pub(crate) fn both(one: &Mask, other: &Mask) -> Mask {
     let first = if one.0 <= other.0 { one } else { other };
     match (&one.1, &other.1) {
         (Method::Inside(inside), Method::Inside(also)) => (first.0, Method::Inside(inside.joined(also))),
-        (Method::Inside(_), _) | (_, Method::Inside(_)) => (first.0, Method::Redact),
+        (Method::Quoting(one), Method::Quoting(other)) if one == other => first.clone(),
+        (one, other) if one.is_partial() || other.is_partial() => (first.0, Method::Redact),
         _ => first.clone(),
     }
 }
@@ -167,7 +168,7 @@ mod tests {
             bridge::parse(&lexed, 0..lexed.tokens().len()).unwrap_or_else(|| panic!("does not parse: {text}"));
         let lineage = lineage::of(&statement, Lookup { catalogue, path: None, view: None }).unwrap();
         let output = &lineage.columns[0];
-        match catalogue.sight(&rules(RULES)).mask_of_value(&output.flow, output.plain) {
+        match catalogue.sight(&rules(RULES)).mask_of_output(output) {
             ColumnMask::Masked(rule, method) => format!("{rule}: {method}"),
             ColumnMask::None => "passes".into(),
             ColumnMask::UnknownRelation => "unknown".into(),

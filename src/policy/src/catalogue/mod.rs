@@ -6,6 +6,7 @@
 mod assumed;
 mod behind;
 mod builder;
+mod definitions;
 mod documents;
 mod functions;
 pub mod mysql;
@@ -23,6 +24,7 @@ use wire::value::ValueType;
 use behind::Behind;
 pub(crate) use behind::Touched;
 pub use builder::{CatalogueBuilder, CatalogueError};
+pub(crate) use definitions::is_printing;
 pub(crate) use documents::both;
 pub use query::{QUERY, RESULTS};
 use routines::Routines;
@@ -30,6 +32,7 @@ pub use sight::{ColumnMask, Sight};
 
 use crate::hash::{HashMap, HashSet};
 use crate::snapshot::{RulesKey, UserRules};
+use crate::statement::lineage::Origin;
 
 /// Most sets of rules whose masks are kept compiled for one catalogue.
 const SIGHTS: usize = 256;
@@ -106,6 +109,12 @@ pub struct Catalogue {
     /// Relation, column, and the expression that makes it.
     generated: Vec<(u32, i16, Box<str>)>,
     routines: Routines,
+    /// Texts about relations: defaults, checks, comments.
+    texts: Vec<definitions::Text>,
+    /// Columns that show definitions.
+    defining: HashSet<(u32, i16)>,
+    /// What stands for the definitions that functions print.
+    printed: Option<Origin>,
     sights: Mutex<HashMap<RulesKey, Arc<Sight>>>,
 }
 
@@ -135,6 +144,9 @@ impl Catalogue {
             behind: Behind::default(),
             generated: Vec::new(),
             routines: Routines::default(),
+            texts: Vec::new(),
+            defining: HashSet::default(),
+            printed: None,
             sights: Mutex::default(),
         }
     }
@@ -154,6 +166,18 @@ impl Catalogue {
         let oids = self.names.get(name).map(Vec::as_slice).unwrap_or_default();
         let relations = oids.iter().filter_map(|oid| self.relations.get(oid));
         relations.filter(move |relation| schema.is_none_or(|schema| *schema == *relation.schema))
+    }
+
+    /// Whether a column shows definitions of objects.
+    #[must_use]
+    pub(crate) fn is_definition(&self, origin: &Origin) -> bool {
+        self.defining.contains(&(origin.relation, origin.column))
+    }
+
+    /// What stands for the definitions that functions of the server print.
+    #[must_use]
+    pub(crate) fn printed(&self) -> Option<&Origin> {
+        self.printed.as_ref()
     }
 
     /// Whether a relation has a parent, by inheritance or as a partition.

@@ -23,6 +23,7 @@
 /// | 11 | code behind a type: name or nothing where no user's type is in it, text, whether it makes the values |
 /// | 12 | what holds values of a type: name of the relation, type or routine, name of the type, relation, column |
 /// | 13 | event trigger: its function as a call |
+/// | 14 | text about a relation: relation, column or 0, `c` for a comment or `e` for an expression, text or NULL where too long |
 ///
 /// Events are letters: `i`, `u`, `d`, `t` for the changes of rows, `s` for any use, `x` for maintenance (ANALYZE,
 /// REINDEX …), `c` where it may wait for COMMIT, `k` for an UPDATE of columns that the text names behind WHERE. What a
@@ -41,7 +42,11 @@ SELECT a.attrelid, a.attnum, a.attname,
    AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r','v','m','f','p']::pg_catalog."char"[])
    AND (c.oid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid
      OR c.relname OPERATOR(pg_catalog.=) ANY (ARRAY['pg_attribute','pg_stats','pg_statistic','pg_stats_ext','pg_stats_ext_exprs',
-        'pg_statistic_ext_data','pg_stat_activity','pg_largeobject']::pg_catalog.name[]));
+        'pg_statistic_ext_data','pg_stat_activity','pg_largeobject',
+        'attributes','check_constraints','columns','domains','parameters','routines','triggers','views',
+        'pg_attrdef','pg_class','pg_constraint','pg_description','pg_index','pg_indexes','pg_matviews',
+        'pg_partitioned_table','pg_policies','pg_policy','pg_proc','pg_publication_rel','pg_rewrite','pg_rules',
+        'pg_shdescription','pg_statistic_ext','pg_trigger','pg_type','pg_views']::pg_catalog.name[]));
 SELECT DISTINCT r.ev_class, d.refobjid, d.refobjsubid
   FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid OPERATOR(pg_catalog.=) d.objid
  WHERE d.classid OPERATOR(pg_catalog.=) '2618'::pg_catalog.oid AND d.refclassid OPERATOR(pg_catalog.=) '1259'::pg_catalog.oid
@@ -224,16 +229,63 @@ SELECT pg_catalog.format('%I.%I()', n.nspname, p.proname)
   FROM pg_catalog.pg_event_trigger e JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) e.evtfoid
   JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
  WHERE e.evtenabled OPERATOR(pg_catalog.<>) 'D'::pg_catalog."char";
+WITH x (relation, number, kind, code) AS MATERIALIZED (
+  SELECT d.adrelid, d.adnum::pg_catalog.int4, 'e', pg_catalog.pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef d
+  UNION ALL
+  SELECT a.attrelid, a.attnum, 'e', t.typdefault
+    FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
+   WHERE t.typdefault IS NOT NULL AND a.attnum OPERATOR(pg_catalog.>) '0'::pg_catalog.int2
+  UNION ALL
+  SELECT a.attrelid, a.attnum, 'e', pg_catalog.pg_get_expr(k.conbin, '0'::pg_catalog.oid)
+    FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_constraint k ON k.contypid OPERATOR(pg_catalog.=) a.atttypid
+   WHERE k.contype OPERATOR(pg_catalog.=) 'c'::pg_catalog."char" AND a.attnum OPERATOR(pg_catalog.>) '0'::pg_catalog.int2
+  UNION ALL
+  SELECT k.conrelid, '0'::pg_catalog.int4, 'e', pg_catalog.pg_get_expr(k.conbin, k.conrelid)
+    FROM pg_catalog.pg_constraint k WHERE k.contype OPERATOR(pg_catalog.=) 'c'::pg_catalog."char"
+  UNION ALL
+  SELECT i.indrelid, '0'::pg_catalog.int4, 'e',
+         pg_catalog.concat_ws(', ', pg_catalog.pg_get_expr(i.indexprs, i.indrelid), pg_catalog.pg_get_expr(i.indpred, i.indrelid))
+    FROM pg_catalog.pg_index i WHERE i.indexprs IS NOT NULL OR i.indpred IS NOT NULL
+  UNION ALL
+  SELECT y.polrelid, '0'::pg_catalog.int4, 'e',
+         pg_catalog.concat_ws(', ', pg_catalog.pg_get_expr(y.polqual, y.polrelid), pg_catalog.pg_get_expr(y.polwithcheck, y.polrelid))
+    FROM pg_catalog.pg_policy y
+  UNION ALL
+  SELECT t.tgrelid, '0'::pg_catalog.int4, 'e', pg_catalog.pg_get_triggerdef(t.oid)
+    FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal
+  UNION ALL
+  SELECT c.oid, '0'::pg_catalog.int4, 'e',
+         pg_catalog.concat_ws(' ', pg_catalog.pg_get_partkeydef(i.inhparent), pg_catalog.pg_get_expr(c.relpartbound, c.oid))
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_inherits i ON i.inhrelid OPERATOR(pg_catalog.=) c.oid WHERE c.relispartition
+  UNION ALL
+  SELECT d.objoid, d.objsubid, 'c', d.description
+    FROM pg_catalog.pg_description d WHERE d.classoid OPERATOR(pg_catalog.=) '1259'::pg_catalog.oid
+  UNION ALL
+  SELECT o.relation, '0'::pg_catalog.int4, 'c', d.description
+    FROM pg_catalog.pg_description d
+    JOIN (SELECT '1259'::pg_catalog.oid, i.indexrelid, i.indrelid FROM pg_catalog.pg_index i
+      UNION ALL SELECT '2606'::pg_catalog.oid, k.oid, k.conrelid FROM pg_catalog.pg_constraint k
+      UNION ALL SELECT '2618'::pg_catalog.oid, r.oid, r.ev_class FROM pg_catalog.pg_rewrite r
+      UNION ALL SELECT '2620'::pg_catalog.oid, t.oid, t.tgrelid FROM pg_catalog.pg_trigger t
+      UNION ALL SELECT '3256'::pg_catalog.oid, y.oid, y.polrelid FROM pg_catalog.pg_policy y
+      UNION ALL SELECT '3381'::pg_catalog.oid, s.oid, s.stxrelid FROM pg_catalog.pg_statistic_ext s) o (class, object, relation)
+      ON o.class OPERATOR(pg_catalog.=) d.classoid AND o.object OPERATOR(pg_catalog.=) d.objoid)
+SELECT x.relation, x.number, x.kind,
+       CASE WHEN pg_catalog.octet_length(x.code) OPERATOR(pg_catalog.<=) '32768'::pg_catalog.int4 THEN x.code END
+  FROM x WHERE x.relation OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid AND x.code IS NOT NULL;
 "#;
 
 /// Results of [`QUERY`].
-pub const RESULTS: usize = 14;
+pub const RESULTS: usize = 15;
 
 /// The result that holds the routines of the users.
 pub(super) const ROUTINES: usize = 8;
 
 /// The result that holds expressions of generated columns.
 pub(super) const GENERATED: usize = 9;
+
+/// The result that holds texts about relations.
+pub(super) const DEFINITIONS: usize = 14;
 
 #[cfg(test)]
 mod tests {

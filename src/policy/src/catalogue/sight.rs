@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use super::documents::{self, Mask};
-use super::{Catalogue, Relation, views};
+use super::{Catalogue, Relation, definitions, views};
 use crate::config::Predicates;
 use crate::config::pattern::ColumnPattern;
 use crate::hash::{HashMap, HashSet};
 use crate::mask::{JsonMask, Method};
 use crate::rule::RuleId;
 use crate::snapshot::UserRules;
-use crate::statement::lineage::{Flow, Origin};
+use crate::statement::lineage::{Flow, Origin, Output};
 use crate::statement::shows_more_than_arguments;
 
 /// How a column is masked.
@@ -76,7 +76,11 @@ impl Sight {
         inherit(catalogue, &mut relations);
         generated(catalogue, &mut relations);
         handed_on(catalogue, &mut relations);
-        Views { catalogue, rules, relations: &mut relations, done: HashSet::default() }.all();
+        Views { catalogue, rules, relations: &mut relations, shows_definitions: false, done: HashSet::default() }.all();
+        let shows_definitions = definitions::mask(catalogue, &mut relations);
+        if shows_definitions {
+            Views { catalogue, rules, relations: &mut relations, shows_definitions, done: HashSet::default() }.all();
+        }
         let mut sight = Self {
             highest: HashMap::default(),
             reaching: HashMap::default(),
@@ -86,6 +90,9 @@ impl Sight {
             relations,
         };
         sight.name(catalogue, rules);
+        if shows_definitions {
+            sight.reaching.extend(definitions::printing().map(|name| (Box::from(name), RuleId::BUILT_IN)));
+        }
         sight
     }
 
@@ -104,7 +111,10 @@ impl Sight {
             for (number, mask) in masks {
                 let reaching = self.reaching.entry(relation.name.clone()).or_insert(mask.0);
                 *reaching = (*reaching).min(mask.0);
-                let Some(column) = relation.column(*number) else { continue };
+                // A parameter that is compared with a definition is no value of a masked column.
+                let Some(column) = relation.column(*number).filter(|_| !matches!(mask.1, Method::Quoting(_))) else {
+                    continue;
+                };
                 self.masked_columns.insert(column.name.clone());
                 for rule in documents::rules(mask).into_iter().filter(|rule| self.denying.contains_key(rule)) {
                     self.denied_columns.insert(column.name.clone(), rule);
@@ -150,6 +160,26 @@ impl Sight {
     /// where it may tell of anything.
     #[must_use]
     pub fn mask_of_value(&self, flow: &Flow, plain: bool) -> ColumnMask {
+        match self.mask_of_flow(flow) {
+            (Some((rule, method)), false) if plain => ColumnMask::Masked(rule, method),
+            (Some((rule, _)), _) => ColumnMask::Masked(rule, Method::Redact),
+            (None, true) => ColumnMask::UnknownRelation,
+            (None, false) => ColumnMask::None,
+        }
+    }
+
+    /// How a column of a result is masked: as [`Sight::mask_of_value`], and definitions that stand in it whole by what
+    /// they quote.
+    #[must_use]
+    pub fn mask_of_output(&self, output: &Output) -> ColumnMask {
+        match self.mask_of_flow(&output.flow) {
+            (Some((rule, method @ Method::Quoting(_))), false) if output.intact => ColumnMask::Masked(rule, method),
+            _ => self.mask_of_value(&output.flow, output.plain),
+        }
+    }
+
+    /// The mask of all that a value tells of, and whether it may tell of anything.
+    fn mask_of_flow(&self, flow: &Flow) -> (Option<Mask>, bool) {
         let mut found: Option<Mask> = None;
         let mut unknown = flow.is_unknown();
         for origin in flow.origins() {
@@ -162,12 +192,7 @@ impl Sight {
                 ColumnMask::None => {}
             }
         }
-        match found {
-            Some((rule, method)) if plain && !unknown => ColumnMask::Masked(rule, method),
-            Some((rule, _)) => ColumnMask::Masked(rule, Method::Redact),
-            None if unknown => ColumnMask::UnknownRelation,
-            None => ColumnMask::None,
-        }
+        (found, unknown)
     }
 
     /// The rule that restricts comparisons of a value that tells of these columns; one that forbids them before
@@ -258,7 +283,7 @@ fn add(masks: &mut BTreeMap<i16, Mask>, number: i16, mask: Mask) -> bool {
         }
         Entry::Occupied(known) => known.into_mut(),
     };
-    let both = if let Method::Inside(_) = known.1 { documents::both(known, &mask) } else { known.clone() };
+    let both = if known.1.is_partial() { documents::both(known, &mask) } else { known.clone() };
     core::mem::replace(known, both.clone()) != both
 }
 
@@ -329,6 +354,8 @@ struct Views<'s> {
     catalogue: &'s Catalogue,
     rules: &'s UserRules,
     relations: &'s mut HashMap<u32, BTreeMap<i16, Mask>>,
+    /// Whether what shows definitions is masked.
+    shows_definitions: bool,
     done: HashSet<u32>,
 }
 
@@ -407,7 +434,10 @@ impl Views<'_> {
             let hides = words.iter().any(|word| shows_more_than_arguments(word));
             if levels == 0 || hides || self.catalogue.calling_views.contains(&view) {
                 rule = self.rules.computed_mask().map(|mask| mask.0);
-            } else if words.iter().any(|word| is_revealing(word)) {
+            } else if words
+                .iter()
+                .any(|word| is_revealing(word) || self.shows_definitions && definitions::is_showing(word))
+            {
                 rule = Some(RuleId::BUILT_IN);
             }
         }

@@ -143,9 +143,9 @@ impl<'p> Planner<'p> {
         if let Some(column) = stored.and_then(|relation| relation.column(number)) {
             (spec.value_type, spec.nullable) = (column.value_type, !column.not_null);
         }
-        match sight.mask_of_value(&output.flow, output.plain) {
+        match sight.mask_of_output(output) {
             ColumnMask::Masked(rule, method) => {
-                if let (Method::Inside(_), true) = (&method, self.rules.has_detectors()) {
+                if method.is_partial() && self.rules.has_detectors() {
                     spec.detectors = detectors_of(self.rules, self.catalogue, stored, number, true);
                 }
                 spec.mask = Some((rule, method));
@@ -237,10 +237,9 @@ impl<'p> Planner<'p> {
         let value_type = if columns.len() == 1 { column.value_type } else { ValueType::Unknown };
         let known = if columns.len() == 1 { Some(*relation) } else { None };
         let detectors = match mask {
-            None | Some((_, Method::Inside(_))) if self.rules.has_detectors() => {
-                detectors_of(self.rules, self.catalogue, known, column.number, true)
-            }
-            _ => None,
+            Some((_, ref method)) if !method.is_partial() => None,
+            _ if !self.rules.has_detectors() => None,
+            _ => detectors_of(self.rules, self.catalogue, known, column.number, true),
         };
         Some(ColumnSpec { value_type, encoding: self.encoding(), nullable: !column.not_null, mask, detectors })
     }

@@ -143,8 +143,8 @@ impl Planner<'_> {
             _ => true,
         };
         let detectors = match mask {
-            None | Some((_, Method::Inside(_))) => self.detectors(known, origin),
-            Some(_) => None,
+            Some((_, ref method)) if !method.is_partial() => None,
+            _ => self.detectors(known, origin),
         };
         ColumnSpec { value_type: column.value_type, encoding: column.encoding, nullable, mask, detectors }
     }
@@ -177,8 +177,8 @@ impl Planner<'_> {
         let Some((relation, number)) = origin else { return self.computed(place) };
         let found = self.sight.map_or(ColumnMask::UnknownRelation, |sight| sight.mask_of(relation, number));
         match found {
-            // What masks one document inside leaves another open, and not every row need be of this column.
-            ColumnMask::Masked(rule, Method::Inside(_)) if !self.origin_holds() => {
+            // What masks one value in parts leaves another open, and not every row need be of this column.
+            ColumnMask::Masked(rule, method) if method.is_partial() && !self.origin_holds() => {
                 self.computed(place).or(Some((rule, Method::Redact)))
             }
             ColumnMask::Masked(rule, method) => Some((rule, method)),
@@ -215,7 +215,7 @@ impl Planner<'_> {
     fn computed(&self, place: Place<'_>) -> Option<(RuleId, Method)> {
         let mut hidden = false;
         if let (Some(output), Some(sight)) = (place.shown, self.sight) {
-            match sight.mask_of_value(&output.flow, output.plain) {
+            match sight.mask_of_output(output) {
                 ColumnMask::Masked(rule, method) => return Some((rule, method)),
                 ColumnMask::None => return None,
                 ColumnMask::UnknownRelation => hidden = output.flow.is_hidden(),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::inside::JsonMasks;
 use super::key::HashKey;
+use super::quoted::Quotes;
 
 /// What is left of a masked value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub enum Method {
     },
     /// SQL NULL; where the column cannot be NULL, as [`Method::Redact`].
     Null,
+    /// Some texts within the value become stars: what definitions quote of masked columns. No config names it.
+    Quoting(Quotes),
     /// Nothing but the length and the type.
     Redact,
     /// The nearest multiple of `step`, for numbers.
@@ -131,6 +134,13 @@ impl FromStr for Method {
     }
 }
 
+impl Method {
+    /// Whether it changes parts of a value and leaves the others as they are.
+    pub(crate) fn is_partial(&self) -> bool {
+        matches!(self, Self::Inside(_) | Self::Quoting(_))
+    }
+}
+
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -149,6 +159,7 @@ impl fmt::Display for Method {
             Self::Keep { first: 0, last } => write!(f, "keep_last {last}"),
             Self::Keep { first, last } => write!(f, "keep_first {first} keep_last {last}"),
             Self::Null => f.write_str("null"),
+            Self::Quoting(_) => f.write_str("values that definitions quote"),
             Self::Redact => f.write_str("redact"),
             Self::Round { step } => write!(f, "round {step}"),
             Self::YearOnly => f.write_str("year_only"),

@@ -91,6 +91,7 @@ mod keep;
 mod key;
 mod method;
 pub(crate) mod number;
+mod quoted;
 mod row;
 pub(crate) mod scalar;
 mod stamp;
@@ -100,6 +101,7 @@ pub use counts::MaskCounts;
 pub use inside::{JsonMask, JsonMasks};
 pub use key::HashKey;
 pub use method::{Method, MethodError};
+pub use quoted::Quotes;
 pub use row::{ColumnSpec, RowMask};
 
 #[cfg(test)]

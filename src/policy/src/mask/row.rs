@@ -56,7 +56,7 @@ impl RowMask {
             if let (None, Some(detectors)) = (&column.mask, &column.detectors) {
                 column.mask = detectors.whole(column.value_type);
             }
-            if !matches!(column.mask, None | Some((_, Method::Inside(_)))) {
+            if column.mask.as_ref().is_some_and(|(_, method)| !method.is_partial()) {
                 column.detectors = None;
             }
             let hints = column.detectors.as_ref().map(|set| set.hints(column.value_type, column.encoding));
@@ -104,8 +104,18 @@ impl RowMask {
     /// Masks one whole cell that is not NULL, as the column asks for, and counts it if it was changed.
     pub fn mask_cell(&self, column: usize, cell: &mut [u8], counts: &mut MaskCounts) -> CellOutcome {
         let Some(spec) = self.columns.get(column) else { return CellOutcome::InPlace };
-        if let Some((_, Method::Inside(masks))) = &spec.mask {
-            let outcome = masks.mask(spec.shape(), cell, counts);
+        let partly = match &spec.mask {
+            Some((_, Method::Inside(masks))) => Some(masks.mask(spec.shape(), cell, counts)),
+            Some((rule, Method::Quoting(quotes))) => {
+                let (outcome, found) = quotes.mask(spec.shape(), cell);
+                if found {
+                    counts.add(*rule);
+                }
+                Some(outcome)
+            }
+            _ => None,
+        };
+        if let Some(outcome) = partly {
             let Some(detectors) = &spec.detectors else { return outcome };
             return match outcome {
                 CellOutcome::InPlace => detectors.scan_cell(spec.shape(), cell, counts),

@@ -34,7 +34,7 @@ pub(crate) fn mask_value(shape: Shape, method: &Method, cell: &mut [u8]) -> Cell
         Method::Null if shape.nullable => return CellOutcome::Null,
         Method::Round { step } => rounded(shape, *step, cell),
         Method::YearOnly => year_only(shape, cell),
-        Method::Inside(_) | Method::Keep { .. } | Method::Null | Method::Redact => None,
+        Method::Inside(_) | Method::Keep { .. } | Method::Null | Method::Quoting(_) | Method::Redact => None,
     };
     match value {
         Some(value) => put(value, cell),

@@ -19,6 +19,7 @@ impl<'a> Resolver<'a> {
             return value;
         }
         let mut arguments = self.arguments(&function.args, scope);
+        let intact = self.intact && functions::keeps_texts(&name.name);
         arguments.join(self.arguments(&function.parameters, scope));
         let mark = self.uses.len();
         if let Some(filter) = &function.filter {
@@ -50,6 +51,8 @@ impl<'a> Resolver<'a> {
         } else if !(built_in && functions::is_harmless(&name.name)) {
             self.computes(&value.flow);
         }
+        value.intact |= intact && built_in && !value.flow.is_unknown();
+        value.intact &= !self.names.tells_definitions(&filtered);
         value.flow.join(filtered);
         value
     }
@@ -57,7 +60,11 @@ impl<'a> Resolver<'a> {
     fn arguments(&mut self, arguments: &'a FunctionArguments, scope: &Scope<'_, 'a>) -> Flow {
         match arguments {
             FunctionArguments::None => Flow::nothing(),
-            FunctionArguments::Subquery(query) => self.subquery(query, true, scope).flow,
+            FunctionArguments::Subquery(query) => {
+                let value = self.subquery(query, true, scope);
+                self.intact = value.intact;
+                value.flow
+            }
             FunctionArguments::List(list) => self.argument_list(list, scope),
         }
     }
@@ -88,7 +95,7 @@ impl<'a> Resolver<'a> {
 
     /// What arguments tell of. A star tells of nothing: only `count(*)` may have one.
     pub(super) fn args(&mut self, args: &'a [FunctionArg], scope: &Scope<'_, 'a>) -> Flow {
-        let mut flow = Flow::nothing();
+        let (mut flow, mut intact) = (Flow::nothing(), true);
         for argument in args {
             let (FunctionArg::Named { arg, .. } | FunctionArg::Unnamed(arg) | FunctionArg::ExprNamed { arg, .. }) =
                 argument;
@@ -99,12 +106,17 @@ impl<'a> Resolver<'a> {
                 flow.join(self.expr(name, scope).flow);
             }
             match arg {
-                FunctionArgExpr::Expr(expr) => flow.join(self.expr(expr, scope).flow),
+                FunctionArgExpr::Expr(expr) => {
+                    let value = self.expr(expr, scope);
+                    intact &= self.names.is_whole(&value);
+                    flow.join(value.flow);
+                }
                 FunctionArgExpr::QualifiedWildcard(name) => flow.join(Self::row(name, scope)),
                 FunctionArgExpr::Wildcard => {}
                 FunctionArgExpr::WildcardWithOptions(_) => flow.lose(),
             }
         }
+        self.intact = intact;
         flow
     }
 

@@ -26,25 +26,33 @@ impl<'a> Resolver<'a> {
             Expr::UnaryOp { op, expr } => self.unary(*op, expr, scope),
             Expr::Cast { expr, data_type, .. } => self.cast(expr, data_type, scope),
             Expr::Collate { expr, .. } | Expr::Named { expr, .. } => {
-                let flow = self.expr(expr, scope).flow;
-                Value::computed(flow)
+                let value = self.expr(expr, scope);
+                Value { plain: false, ..value }
             }
             Expr::Case { operand, conditions, else_result, .. } => {
                 let mark = self.uses.len();
-                let mut flow = Flow::nothing();
+                let (mut flow, mut intact) = (Flow::nothing(), true);
                 if let Some(operand) = operand {
                     flow = self.compared(operand, scope);
+                    intact = !self.names.tells_definitions(&flow);
                     self.uses(flow.clone(), How::Case);
                 }
                 for when in conditions {
                     self.condition(&when.condition, How::Case, scope);
-                    flow.join(self.expr(&when.result, scope).flow);
+                    let value = self.expr(&when.result, scope);
+                    intact &= self.names.is_whole(&value);
+                    flow.join(value.flow);
                 }
                 if let Some(result) = else_result {
-                    flow.join(self.expr(result, scope).flow);
+                    let value = self.expr(result, scope);
+                    intact &= self.names.is_whole(&value);
+                    flow.join(value.flow);
                 }
-                self.conditions_since(mark, &mut flow);
-                Value::computed(flow)
+                let mut conditions = Flow::nothing();
+                self.conditions_since(mark, &mut conditions);
+                intact &= !self.names.tells_definitions(&conditions);
+                flow.join(conditions);
+                Value { flow, plain: false, intact }
             }
             Expr::Subquery(query) => self.subquery(query, true, scope),
             Expr::Exists { subquery, .. } => self.subquery(subquery, false, scope),
@@ -78,12 +86,15 @@ impl<'a> Resolver<'a> {
     /// Operators that the grammar spells in words, and functions with a grammar of their own.
     fn operators(&mut self, expr: &'a Expr, scope: &Scope<'_, 'a>) -> Value {
         let flow = match expr {
+            // Whether there is a definition is told by the objects themselves.
+            Expr::IsNull(x) | Expr::IsNotNull(x) => {
+                let flow = self.expr(x, scope).flow;
+                self.names.without_definitions(flow)
+            }
             Expr::IsFalse(x)
             | Expr::IsNotFalse(x)
             | Expr::IsTrue(x)
             | Expr::IsNotTrue(x)
-            | Expr::IsNull(x)
-            | Expr::IsNotNull(x)
             | Expr::IsUnknown(x)
             | Expr::IsNotUnknown(x)
             | Expr::IsJson { expr: x, .. }
@@ -264,7 +275,7 @@ impl<'a> Resolver<'a> {
                 value = value.within(&steps);
                 continue;
             }
-            value.plain = false;
+            (value.plain, value.intact) = (false, false);
             match access {
                 // A field of a composite, or a function of it.
                 AccessExpr::Dot(Expr::Identifier(name)) => {
@@ -293,11 +304,13 @@ impl<'a> Resolver<'a> {
         if let Some(value) = self.json_operator(left, op, right, scope) {
             return value;
         }
-        let mut flow = self.expr(left, scope).flow;
-        flow.join(self.expr(right, scope).flow);
+        let (left, right) = (self.expr(left, scope), self.expr(right, scope));
+        let intact = self.names.is_whole(&left) && self.names.is_whole(&right);
+        let mut flow = left.flow;
+        flow.join(right.flow);
         self.operator(op, &mut flow);
         if matches!(op, BinaryOperator::StringConcat) {
-            return Value::computed(flow);
+            return Value { intact: intact && !flow.is_unknown(), ..Value::computed(flow) };
         }
         self.computed(flow)
     }
@@ -334,8 +347,11 @@ impl<'a> Resolver<'a> {
             self.computes(&value.flow);
             return value.within(&[]);
         }
+        // An array would become a text with quotes and backslashes in it.
+        let is_one = value.plain || matches!(expr, Expr::Function(function) if is_printing(function));
+        let intact = value.intact && is_one && matches!(data_type, DataType::Text | DataType::Varchar(None));
         let flow = value.flow;
-        if is_text(data_type) { Value::computed(flow) } else { self.computed(flow) }
+        if is_text(data_type) { Value { flow, plain: false, intact } } else { self.computed(flow) }
     }
 
     /// A subquery in an expression: what it shows, and what its conditions look at.
@@ -343,11 +359,15 @@ impl<'a> Resolver<'a> {
         let mark = self.uses.len();
         let columns = self.query(query, scope);
         let mut flow = if shows { all(&columns) } else { Flow::nothing() };
+        let mut intact = matches!(columns.as_slice(), [column] if shows && !column.spread && column.value.intact);
         if !shows && columns.iter().any(|column| column.value.flow.is_unread()) {
             flow.lose();
         }
-        self.conditions_since(mark, &mut flow);
-        Value::computed(flow)
+        let mut conditions = Flow::nothing();
+        self.conditions_since(mark, &mut conditions);
+        intact &= !self.names.tells_definitions(&conditions);
+        flow.join(conditions);
+        Value { flow, plain: false, intact }
     }
 
     /// The whole row of a source that a name with a star names.
@@ -371,6 +391,12 @@ fn is_constant(expr: &Expr) -> bool {
         | Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr: inner } => is_constant(inner),
         _ => false,
     }
+}
+
+/// Whether a function prints one definition as a text.
+fn is_printing(function: &sqlparser::ast::Function) -> bool {
+    let name = Name::of(&function.name);
+    name.is_some_and(|name| crate::catalogue::is_printing(&name.name) && !name.name.ends_with("_expressions"))
 }
 
 /// The name of a type that is not one of the grammar's own; of an array, that of its elements.

@@ -112,6 +112,12 @@ impl Flow {
         self.origins.insert(at, origin);
     }
 
+    /// The same without some of the columns.
+    pub(super) fn without(mut self, is: impl Fn(&Origin) -> bool) -> Self {
+        self.origins.retain(|origin| !is(origin));
+        self
+    }
+
     /// What is told of the JSON values that these columns hold by the part of them behind `steps`. `None` where
     /// the path grows too long to be followed.
     fn within(&self, steps: &[super::json::Step]) -> Option<Self> {
@@ -147,11 +153,18 @@ pub(super) struct Value {
     /// Nothing was done to it: a column that is named, through any number of subqueries, or the part of its JSON
     /// value that the origins say.
     pub(super) plain: bool,
+    /// Texts of definitions stand in it whole: it is plain, or was only chosen from values that are.
+    pub(super) intact: bool,
 }
 
 impl Value {
+    /// A stored value as it stands.
+    pub(super) fn stored(flow: Flow) -> Self {
+        Self { flow, plain: true, intact: true }
+    }
+
     pub(super) fn computed(flow: Flow) -> Self {
-        Self { flow, plain: false }
+        Self { flow, plain: false, intact: false }
     }
 
     pub(super) fn unknown() -> Self {
@@ -164,7 +177,7 @@ impl Value {
             return Self::computed(self.flow);
         }
         match self.flow.within(steps) {
-            Some(flow) => Self { flow, plain: true },
+            Some(flow) => Self::stored(flow),
             None => Self::computed(self.flow),
         }
     }
@@ -173,6 +186,7 @@ impl Value {
     /// takes nothing away from what a column is.
     pub(super) fn or(&mut self, other: &Self) {
         self.plain = (self.plain || self.flow.is_nothing()) && (other.plain || other.flow.is_nothing());
+        self.intact = (self.intact || self.flow.is_nothing()) && (other.intact || other.flow.is_nothing());
         self.flow.add(&other.flow);
     }
 }
@@ -249,7 +263,7 @@ mod tests {
 
     #[test]
     fn rows_of_two_queries_meet_by_place() {
-        let column = |number| Column::new(Some("x"), Value { flow: Flow::of(origin(number)), plain: true });
+        let column = |number| Column::new(Some("x"), Value::stored(Flow::of(origin(number))));
         let merged = merge(vec![column(1), column(2)], &[column(3), column(4)]);
         assert_eq!(merged[1].value.flow.origins(), [origin(2), origin(4)]);
         let merged = merge(vec![column(1), column(2)], &[Column::spread(Flow::of(origin(9)))]);

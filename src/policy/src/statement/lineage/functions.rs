@@ -95,6 +95,11 @@ pub(super) fn is_harmless(name: &str) -> bool {
     HARMLESS.binary_search(&name).is_ok()
 }
 
+/// Whether a built-in function gives one of its arguments, or puts them beside each other as they are.
+pub(super) fn keeps_texts(name: &str) -> bool {
+    matches!(name, "array" | "array_to_string" | "coalesce" | "max" | "min" | "string_agg")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

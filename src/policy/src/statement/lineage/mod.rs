@@ -86,7 +86,7 @@ impl Lineage {
         let between = count.checked_sub(before.len() + behind.len())?;
         let mut flow = Flow::nothing();
         self.columns.get(first..=last)?.iter().for_each(|output| flow.add(&output.flow));
-        let filler = Output { name: None, flow, plain: false, spread: true };
+        let filler = Output { name: None, flow, plain: false, intact: false, spread: true };
         let fillers = core::iter::repeat_n(filler, between);
         Some(before.iter().cloned().chain(fillers).chain(behind.iter().cloned()).collect())
     }
@@ -101,6 +101,8 @@ pub struct Output {
     pub flow: Flow,
     /// Whether it shows stored values as they stand, or parts of JSON values that its origins name.
     pub plain: bool,
+    /// Whether definitions of objects that it shows stand in it whole.
+    pub intact: bool,
     /// Whether it stands for any number of columns that are not known one by one.
     pub spread: bool,
 }
@@ -224,13 +226,23 @@ struct Resolver<'a> {
     steps: usize,
     /// Whether what is computed flows into a use in any case, so that it is no use of its own.
     compared: bool,
+    /// Whether every argument that was read last was intact.
+    intact: bool,
     /// Whether a recursive query was read before it was worked out.
     pending_read: bool,
 }
 
 impl<'a> Resolver<'a> {
     fn new(names: Lookup<'a>) -> Self {
-        Self { names, uses: Vec::new(), writes: Vec::new(), steps: 0, compared: false, pending_read: false }
+        Self {
+            names,
+            uses: Vec::new(),
+            writes: Vec::new(),
+            steps: 0,
+            compared: false,
+            intact: false,
+            pending_read: false,
+        }
     }
 
     fn finish(self, columns: Vec<Column<'a>>) -> Option<Lineage> {
@@ -241,6 +253,7 @@ impl<'a> Resolver<'a> {
             name: column.name.map(Box::from),
             flow: column.value.flow,
             plain: column.value.plain,
+            intact: column.value.intact,
             spread: column.spread,
         });
         Some(Lineage { columns: outputs.collect(), uses: self.uses.into(), writes: self.writes.into() })

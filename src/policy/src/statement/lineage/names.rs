@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::flow::{Flow, Origin, Value};
-use crate::catalogue::{Catalogue, FunctionKind, Relation, Touched};
+use crate::catalogue::{Catalogue, FunctionKind, Relation, Touched, is_printing};
 use crate::statement::behind::Mentions;
 use crate::statement::routine::Code;
 use crate::statement::tree::Name;
@@ -56,7 +56,31 @@ impl<'c> Lookup<'c> {
             let called = self.catalogue.run(core::iter::once(&*name.name), &Touched::default());
             self.tells(&called.codes, &mut flow);
         }
-        Value::computed(flow)
+        let own_schema = name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog");
+        match self.catalogue.printed().filter(|_| built_in && own_schema && is_printing(&name.name)) {
+            // What it prints is told by the object that it is asked for, not by the form that it is given.
+            Some(printed) => {
+                let mut flow = self.without_definitions(flow);
+                flow.insert(printed.clone());
+                Value { flow, plain: false, intact: true }
+            }
+            None => Value::computed(flow),
+        }
+    }
+
+    /// What is told apart from definitions.
+    pub(super) fn without_definitions(&self, flow: Flow) -> Flow {
+        flow.without(|origin| self.catalogue.is_definition(origin))
+    }
+
+    /// Whether it tells of definitions.
+    pub(super) fn tells_definitions(&self, flow: &Flow) -> bool {
+        flow.origins().iter().any(|origin| self.catalogue.is_definition(origin))
+    }
+
+    /// Whether definitions stand in it whole, if there are any.
+    pub(super) fn is_whole(&self, value: &Value) -> bool {
+        value.intact || !self.tells_definitions(&value.flow)
     }
 
     /// What the code behind an operator adds to what its sides tell.

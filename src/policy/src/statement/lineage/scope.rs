@@ -141,7 +141,7 @@ impl<'a> Source<'a> {
         for (index, column) in relation.columns.iter().enumerate() {
             if *column.name == *name && self.renamed(index).is_none() {
                 let origin = Origin::new(relation.oid, column.number);
-                found.exact(Value { flow: Flow::of(origin), plain: true });
+                found.exact(Value::stored(Flow::of(origin)));
                 return;
             }
         }
@@ -159,7 +159,7 @@ impl<'a> Source<'a> {
                 [relation] => {
                     let column = relation.columns.get(index)?;
                     let origin = Origin::new(relation.oid, column.number);
-                    Some(Value { flow: Flow::of(origin), plain: true })
+                    Some(Value::stored(Flow::of(origin)))
                 }
                 _ => None,
             },
@@ -182,7 +182,7 @@ fn stored<'a>(relations: &[&'a Relation]) -> Vec<Column<'a>> {
     if others.is_empty() && !is_open(first) {
         let columns = first.columns.iter().map(|column| {
             let origin = Origin::new(first.oid, column.number);
-            Column::new(Some(&*column.name), Value { flow: Flow::of(origin), plain: true })
+            Column::new(Some(&*column.name), Value::stored(Flow::of(origin)))
         });
         return columns.collect();
     }
@@ -248,6 +248,7 @@ impl Lookup {
             // Two columns of one name would be ambiguous to the server, so this one is meant, unless the
             // other was possible on an inner level.
             value.plain &= possible.is_nothing();
+            value.intact &= possible.is_nothing();
             value.flow.add(&possible);
         }
         Some(value)
