@@ -152,5 +152,32 @@ COMMENT ON TABLE box IS 'nothing in particular';
 COMMENT ON COLUMN box.content IS 'what is in it';
 CREATE VIEW shown_comments AS SELECT objoid, description AS remark FROM pg_description;
 
+-- What an application says by its functions.
+CREATE TABLE stock (id integer PRIMARY KEY, amount integer);
+INSERT INTO stock VALUES (1, 5), (2, 0);
+CREATE FUNCTION count_carts(wanted integer) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE n integer;
+BEGIN
+    SELECT count(*) INTO n FROM carts;
+    RAISE NOTICE 'done %', n USING HINT = 'nothing more';
+    IF n < wanted THEN
+        RAISE EXCEPTION 'insufficient carts: %', n USING ERRCODE = 'P4001', DETAIL = 'wanted ' || wanted;
+    END IF;
+    RETURN n;
+END $$;
+CREATE FUNCTION stock_checked() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.amount < 0 THEN
+        RAISE EXCEPTION 'insufficient stock of %', NEW.id;
+    END IF;
+    RAISE NOTICE 'stock of % is now %', NEW.id, NEW.amount;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER checked BEFORE UPDATE ON stock FOR EACH ROW EXECUTE FUNCTION stock_checked();
+
+-- Keys outside ASCII.
+CREATE TABLE vault.letters (id integer, body jsonb);
+INSERT INTO vault.letters VALUES (1, '{"n": 1, "cl\u00e9": "QXZJKWVQZXJQVKXW"}');
+
 RESET ROLE;
 ANALYZE;

@@ -20,7 +20,7 @@ use policy::mask::{MaskCounts, RowMask};
 use policy::snapshot::Snapshot;
 use policy::sql::Dialect;
 use policy::statement::kind::{Kind, KindSet};
-use policy::statement::{ClientEncoding, SqlContext};
+use policy::statement::{ClientEncoding, Speech, SqlContext};
 use socket2::SockAddr;
 use wire::guard::{
     Carrier, CellOutcome, CopyPlan, CopyShape, Denial, ErrorTreatment, Guard, Judged, Outcome, RowPlan, StatementText,
@@ -70,6 +70,10 @@ pub(crate) struct SessionGuard {
     encoding: ClientEncoding,
     /// Whether a statement on its way may change it.
     encoding_in_doubt: bool,
+    /// Whether one on its way may set it, so that results behind it come in another one before the server says so.
+    encoding_moves: bool,
+    /// Whether code of the users ran that may have left masked data behind: in settings, cursors, temporary tables.
+    unseen_code: bool,
     /// MySQL's or MariaDB's version, as the server told it.
     server_version: Box<[u8]>,
     /// Number of `rules`, `catalogue` and `context` in the verdict cache; `None` after any of them changed.
@@ -115,6 +119,8 @@ impl SessionGuard {
             context,
             encoding,
             encoding_in_doubt: false,
+            encoding_moves: false,
+            unseen_code: false,
             server_version: Box::default(),
             cache_context: None,
             catalogue: None,
@@ -267,6 +273,13 @@ impl SessionGuard {
         self.facts.rules.needs_catalogue() && self.schema_changed()
     }
 
+    /// Whether all that code of the users says in a statement may pass: it was seen, can get at nothing masked, is
+    /// what it was when it was judged, and no code ran in the session before that could have left something for it.
+    fn may_speak(&self, statement: &Statement) -> bool {
+        let epoch = self.shard.schema_epoch(self.facts.listener);
+        !self.unseen_code && statement.speech() == Speech::Free && statement.schema_epoch() == Some(epoch)
+    }
+
     fn may_load_catalogue(&self) -> bool {
         let now_ns = self.shard.turn_ns.get();
         self.shard.catalogues.borrow().may_reload(self.facts.listener, &self.facts.database, now_ns)
@@ -289,6 +302,7 @@ impl Guard for SessionGuard {
     fn rejudge(&mut self, statement: &Self::Statement, catalogue_possible: bool) -> Option<Judged<Self::Statement>> {
         // The server has read its text already.
         let in_doubt = self.encoding_in_doubt;
+        self.encoding_moves &= !catalogue_possible;
         self.doubt_encoding(false);
         let judged = self.judge_again(statement, catalogue_possible);
         self.doubt_encoding(in_doubt && !catalogue_possible);
@@ -346,6 +360,8 @@ impl Guard for SessionGuard {
         if statement.changes_encoding() {
             self.doubt_encoding(true);
         }
+        self.encoding_moves |= statement.may_set_encoding();
+        self.unseen_code |= statement.speech() == Speech::Withheld;
         let now_ns = self.shard.clock.now_ns();
         Execution::new(statement, parameters, self.totals.statements, self.shard.turn_ns.get(), now_ns)
     }
@@ -478,7 +494,11 @@ impl Guard for SessionGuard {
     }
 
     fn mask_cell(&mut self, plan: &Self::Plan, column: usize, cell: &mut [u8]) -> CellOutcome {
-        plan.mask_cell(column, cell, &mut self.counts)
+        let certain = self.encoding == ClientEncoding::Utf8 && !self.encoding_in_doubt && !self.encoding_moves;
+        match certain || self.context.dialect != Dialect::Postgres {
+            true => plan.mask_cell(column, cell, &mut self.counts),
+            false => plan.mask_encoded_cell(column, cell, &mut self.counts),
+        }
     }
 
     fn mask_part(&mut self, plan: &Self::Plan, column: usize, total_bytes: usize, offset: usize, part: &mut [u8]) {
@@ -493,6 +513,7 @@ impl Guard for SessionGuard {
             };
             return match quotes {
                 true => ErrorTreatment::PassAboutText,
+                false if statement.is_some_and(|statement| self.may_speak(statement)) => ErrorTreatment::Pass,
                 false if self.facts.rules.has_column_masks() => ErrorTreatment::PassUnlessCode,
                 false => ErrorTreatment::Pass,
             };

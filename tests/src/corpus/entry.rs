@@ -222,6 +222,9 @@ pub struct Harmless {
     /// How the replies are compared.
     #[serde(default)]
     pub compare: Compare,
+    /// Whether the server answers with an error, which is to arrive as it is.
+    #[serde(default)]
+    pub fails: bool,
     /// Who sends it.
     #[serde(default = "raider")]
     pub user: String,
@@ -374,6 +377,7 @@ pub fn harmless(family: Family) -> Vec<Harmless> {
             let programs = psql.chain(file.program.into_iter().map(|group| ("", group)));
             let commands = programs.flat_map(|(shown, group)| {
                 group.commands.clone().into_iter().map(move |command| Harmless {
+                    fails: false,
                     name: format!("{shown}{command}"),
                     before: Vec::new(),
                     sql: None,

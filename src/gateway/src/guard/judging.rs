@@ -99,6 +99,7 @@ impl SessionGuard {
         if self.encoding_in_doubt && text.catalogue_possible {
             self.doubt_encoding(false);
         }
+        self.encoding_moves &= !text.catalogue_possible;
         if !self.shard.audit.borrow().accepts() {
             return self.refuse_unrecorded(text);
         }

@@ -11,7 +11,7 @@ use policy::mask::RowMask;
 use policy::rule::RuleId;
 use policy::snapshot::UserRules;
 use policy::statement::kind::{Kind, KindSet};
-use policy::statement::{Judgement, Naming, Read, Refusal, RowLimit, Ruling};
+use policy::statement::{Judgement, Naming, Read, Refusal, RowLimit, Ruling, Speech};
 use wire::guard::{Carrier, CopyPlan, CopyShape, CopySyntax, Denial, RowPlan, StatementText, Verdict};
 use wire::limits::AUDIT_STATEMENT_BYTES;
 use wire::value::Column;
@@ -274,6 +274,24 @@ impl Statement {
     /// Whether an error of it may quote masked data.
     pub(super) fn may_quote(&self) -> bool {
         policy::decide::may_quote(&self.base.rules, Some(&self.judgement))
+    }
+
+    /// What may pass of what code of the users says in it.
+    pub(super) fn speech(&self) -> Speech {
+        self.judgement.speech
+    }
+
+    /// The listener's count of schema changes when the catalogue that it was judged with was read.
+    pub(super) fn schema_epoch(&self) -> Option<u64> {
+        self.base.catalogue.as_ref().map(|loaded| loaded.schema_epoch)
+    }
+
+    /// Whether the encoding of results may be another one once it has run, by its own text or by undoing another.
+    pub(super) fn may_set_encoding(&self) -> bool {
+        let sets = [Kind::DISCARD, Kind::RESET, Kind::ROLLBACK, Kind::SET].into_iter();
+        let sets = sets.fold(KindSet::EMPTY, |all, kind| all.union(KindSet::of(kind)));
+        let calls = |part: &policy::statement::Part| part.functions.iter().any(|called| &*called.name == "set_config");
+        self.changes_encoding() || self.kinds().meets(sets) || self.judgement.parts.iter().any(calls)
     }
 
     /// Whether it does nothing but set settings, one of them to this value.

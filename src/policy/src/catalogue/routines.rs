@@ -85,7 +85,7 @@ impl Catalogue {
 #[cfg(test)]
 mod tests {
     use crate::catalogue::{Catalogue, CatalogueBuilder};
-    use crate::statement::{Reach, Ruling, SqlContext, judge};
+    use crate::statement::{Reach, Ruling, Speech, SqlContext, judge};
     use crate::testing::{CARD, rules};
 
     fn definition(language: &str, body: &str) -> String {
@@ -116,8 +116,14 @@ mod tests {
             ("python", "plpython3u", None),
             ("round", "sql", Some("SELECT round()")),
             ("clean", "plpgsql", Some("BEGIN DELETE FROM orders; END")),
+            ("fetching", "plpgsql", Some("BEGIN FETCH c INTO v; RAISE NOTICE '%', v; END")),
+            ("defaulting", "plpgsql", Some("BEGIN RAISE NOTICE '%', a; END")),
         ] {
             let definition = body.map(|body| definition(language, body));
+            let definition = definition.map(|text| match name {
+                "defaulting" => text.replace("f()", "f(a text DEFAULT cards())"),
+                _ => text,
+            });
             row(5, &[Some(name), Some("u")]);
             row(crate::catalogue::query::ROUTINES, &[Some(name), Some(language), definition.as_deref()]);
         }
@@ -184,6 +190,30 @@ mod tests {
         let tables = "[[deny]]\nname = \"t\"\ntables = [\"public.orders\"]\n";
         assert_eq!(name(tables, "SELECT * FROM v").as_deref(), Some("t"));
         assert_eq!(name(tables, "SELECT * FROM customers"), None);
+    }
+
+    #[test]
+    fn what_code_says_passes_where_it_is_seen_and_gets_at_nothing_masked() {
+        let speech = |sql: &str| judge(&rules(CARD), sql.as_bytes(), &SqlContext::default(), Some(&catalogue())).speech;
+        for sql in ["SELECT plain()", "SELECT round() FROM orders", "UPDATE orders SET card = plain()"] {
+            assert_eq!(speech(sql), Speech::Free, "{sql}");
+        }
+        for sql in [
+            "SELECT cards()",
+            "SELECT plain(card) FROM customers",
+            "SELECT dynamic()",
+            "SELECT python()",
+            "SELECT fetching()",
+            "CALL plain()",
+            "SELECT defaulting()",
+            "SELECT plain(); SELECT plain()",
+            "CREATE FUNCTION x() RETURNS int LANGUAGE sql AS 'SELECT 1'; SELECT plain()",
+            "DO $$BEGIN PERFORM plain(); END$$",
+            "SELECT unheard_of(plain(), current_setting('x'))",
+        ] {
+            assert_eq!(speech(sql), Speech::Withheld, "{sql}");
+        }
+        assert_eq!(speech("SELECT card FROM orders"), Speech::Silent);
     }
 
     #[test]

@@ -410,6 +410,26 @@ mod tests {
     }
 
     #[test]
+    fn keys_outside_ascii_are_looked_for_in_utf8_alone() {
+        let whole = |key: &str| {
+            let mask = JsonMask { rule: RuleId::BUILT_IN, keys: [key.into()].into(), method: Method::Redact };
+            let mask = Some((RuleId::BUILT_IN, Method::Inside(JsonMasks::new(vec![mask]))));
+            let column = crate::mask::ColumnSpec {
+                value_type: ValueType::Jsonb,
+                encoding: Encoding::Text,
+                nullable: true,
+                mask,
+                detectors: None,
+            };
+            let mut cell = br#"{"other": "shown"}"#.to_vec();
+            let outcome =
+                crate::mask::RowMask::new(vec![column]).mask_encoded_cell(0, &mut cell, &mut MaskCounts::default());
+            outcome != CellOutcome::InPlace || !cell.windows(5).any(|part| part == b"shown")
+        };
+        assert!(whole("cl\u{e9}") && !whole("key"));
+    }
+
+    #[test]
     fn what_lies_behind_the_keys_is_masked_and_the_rest_stays() {
         let mut wrong = Vec::new();
         for (paths, text, result) in [

@@ -141,6 +141,17 @@ impl Method {
     }
 }
 
+impl Method {
+    /// Whether it looks for texts whose bytes are others in another encoding than UTF-8.
+    pub(crate) fn needs_utf8(&self) -> bool {
+        match self {
+            Self::Inside(masks) => masks.iter().any(|mask| !mask.keys.iter().all(|key| key.is_ascii())),
+            Self::Quoting(quotes) => !quotes.is_ascii(),
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

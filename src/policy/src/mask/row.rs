@@ -101,6 +101,18 @@ impl RowMask {
         self.hints.scan(batch, hits);
     }
 
+    /// As [`RowMask::mask_cell`] for a result whose texts may be in another encoding than UTF-8: what has to be looked
+    /// for outside ASCII cannot be, and such a cell is masked whole.
+    pub fn mask_encoded_cell(&self, column: usize, cell: &mut [u8], counts: &mut MaskCounts) -> CellOutcome {
+        match self.columns.get(column) {
+            Some(spec @ ColumnSpec { mask: Some((rule, method)), .. }) if method.needs_utf8() => {
+                counts.add(*rule);
+                mask_value(spec.shape(), &Method::Redact, cell)
+            }
+            _ => self.mask_cell(column, cell, counts),
+        }
+    }
+
     /// Masks one whole cell that is not NULL, as the column asks for, and counts it if it was changed.
     pub fn mask_cell(&self, column: usize, cell: &mut [u8], counts: &mut MaskCounts) -> CellOutcome {
         let Some(spec) = self.columns.get(column) else { return CellOutcome::InPlace };

@@ -148,6 +148,8 @@ impl Converted {
                 self.push(ParserToken::RParen)
             }
             Edit::Comma => self.push(ParserToken::Comma),
+            Edit::Default => self.push(word("default")),
+            Edit::Path => self.push(word("path")),
             Edit::Named => {
                 self.push(word("as"))?;
                 let no_name = Word { keyword: Keyword::NoKeyword, value: String::new(), quote_style: Some('"') };

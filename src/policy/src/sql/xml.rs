@@ -18,10 +18,14 @@ pub(super) enum Edit {
     CastEnds,
     /// A comma.
     Comma,
+    /// The word DEFAULT.
+    Default,
     /// The token, and a name of a namespace before it.
     Named,
     /// Nothing.
     Nothing,
+    /// The word PATH.
+    Path,
     /// The name, as a string.
     Text,
 }
@@ -39,7 +43,10 @@ enum Form {
     Parse,
     Root,
     Serialize,
-    Table,
+    /// XMLTABLE; where among the changes the DEFAULT of the column is that had no PATH before it.
+    Table {
+        default: Option<usize>,
+    },
 }
 
 /// Whether a token may begin what [`edits`] has to look at: a word that begins like `xml`.
@@ -131,7 +138,7 @@ impl Pass<'_, '_> {
         } else if self.word(before, &["xmlroot"]) {
             Form::Root
         } else if self.word(before, &["xmltable"]) {
-            Form::Table
+            Form::Table { default: None }
         } else {
             Form::Other
         }
@@ -139,7 +146,8 @@ impl Pass<'_, '_> {
 
     /// BY REF and BY VALUE, which mean nothing to the server, on either side of the document.
     fn is_by(&self, at: usize, form: Form) -> bool {
-        let behind = if form == Form::Table { self.word(at + 2, &["columns"]) } else { self.sign(at + 2, ")") };
+        let behind =
+            if matches!(form, Form::Table { .. }) { self.word(at + 2, &["columns"]) } else { self.sign(at + 2, ")") };
         self.word(at, &["by"])
             && self.word(at + 1, &["ref", "value"])
             && (self.word(at.wrapping_sub(1), &["passing"]) || behind)
@@ -150,12 +158,43 @@ impl Pass<'_, '_> {
         self.word(at, &["preserve", "strip"]) && self.word(at + 1, &["whitespace"]) && self.sign(at + 2, ")")
     }
 
+    /// A token among the columns of XMLTABLE: the parser takes PATH before DEFAULT alone, and NOT NULL behind both. Which
+    /// is which says nothing of where values come from, so the two words change places.
+    fn column(&mut self, at: usize, default: Option<usize>, top: Option<&mut Form>) -> usize {
+        let before = at.wrapping_sub(1);
+        let mut now = default;
+        let mut done = 0;
+        if self.sign(at, ",") {
+            now = None;
+        } else if self.sign(before, ",") || self.word(before, &["columns"]) {
+            // The name of a column.
+        } else if self.word(at, &["default"]) {
+            now = Some(self.edits.len());
+            self.push(at, Edit::Default);
+        } else if self.word(at, &["path"])
+            && let Some((_, edit)) = default.and_then(|default| self.edits.get_mut(default))
+        {
+            *edit = Edit::Path;
+            self.push(at, Edit::Default);
+            now = None;
+        } else if self.word(at, &["not"]) && self.word(at + 1, &["null"]) {
+            self.leave_out(at, 2);
+            done = 1;
+        } else if self.word(at, &["null"]) && !self.word(before, &["default", "path", "is", "not"]) {
+            self.push(at, Edit::Nothing);
+        }
+        if let Some(top) = top {
+            *top = Form::Table { default: now };
+        }
+        done
+    }
+
     /// A token right inside a form; how many tokens behind it are done, too.
     fn inside(&mut self, at: usize, form: Form, top: Option<&mut Form>) -> usize {
         let before = at.wrapping_sub(1);
         match form {
             Form::Exists if self.word(at, &["passing"]) => self.push(at, Edit::Comma),
-            Form::Exists | Form::Table if self.is_by(at, form) => {
+            Form::Exists | Form::Table { .. } if self.is_by(at, form) => {
                 self.leave_out(at, 2);
                 return 1;
             }
@@ -172,6 +211,7 @@ impl Pass<'_, '_> {
                     }
                 }
             }
+            Form::Table { default } => return self.column(at, default, top),
             Form::Parse if self.is_whitespace(at) => {
                 self.leave_out(at, 2);
                 return 1;
@@ -257,6 +297,14 @@ mod tests {
             (
                 "xmltable(XMLNAMESPACES(DEFAULT b, a AS x), '/a' PASSING d COLUMNS v text)",
                 "XMLTABLE(XMLNAMESPACES(b AS \"\", a AS x), '/a' PASSING d COLUMNS v TEXT)",
+            ),
+            (
+                "xmltable('/a' PASSING d COLUMNS v text NOT NULL DEFAULT b PATH c, path text NULL PATH 'p', w int DEFAULT NULL NOT NULL)",
+                "XMLTABLE('/a' PASSING d COLUMNS v TEXT PATH b DEFAULT c, path TEXT PATH 'p', w INT DEFAULT NULL)",
+            ),
+            (
+                "xmltable('/a' PASSING d COLUMNS v text DEFAULT (SELECT x FROM xmltable('/b' PASSING e COLUMNS u text DEFAULT f PATH g) AS y) PATH c, n FOR ORDINALITY)",
+                "XMLTABLE('/a' PASSING d COLUMNS v TEXT PATH (SELECT x FROM XMLTABLE('/b' PASSING e COLUMNS u TEXT PATH f DEFAULT g) AS y) DEFAULT c, n FOR ORDINALITY)",
             ),
         ] {
             let read = parsed(&format!("SELECT * FROM t, {text}")).map(|read| read.replace(" AS x (y)", " x (y)"));

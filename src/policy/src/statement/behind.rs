@@ -120,6 +120,13 @@ impl Mentions {
         found
     }
 
+    /// Adds what another text mentions.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.names.extend(other.names);
+        self.operators.extend(other.operators);
+        self.parameters |= other.parameters;
+    }
+
     fn add(&mut self, tokens: Tokens<'_, '_>, range: Range<usize>) {
         for at in range {
             match tokens.kind(at) {

@@ -14,8 +14,8 @@ use super::tokens::Tokens;
 use super::tree::{self, Facts, Name, RelationUse};
 use super::verdict::{self, Case};
 use super::{
-    ClientEncoding, Judgement, MaskedParameters, Part, Reach, Read, Refusal, RowLimit, Ruling, SqlContext, classes,
-    later, lineage, matching, mysql, opaque, parameters, projection, reported, settings,
+    ClientEncoding, Judgement, MaskedParameters, Part, Reach, Read, Refusal, RowLimit, Ruling, Speech, SqlContext,
+    classes, later, lineage, matching, mysql, opaque, parameters, projection, reported, settings,
 };
 use crate::catalogue::{Catalogue, ColumnMask, FunctionKind, Relation, Sight};
 use crate::config::{Deny, Unparsed};
@@ -94,6 +94,7 @@ pub fn judge_unread(rules: &UserRules, reason: &'static str, bytes: usize) -> Ju
         row_limit: None,
         runs_code: true,
         quotes: masks,
+        speech: Speech::Withheld,
         masked_parameters: if masks { MaskedParameters::All } else { MaskedParameters::These(Box::default()) },
         catalogue_wanted: false,
         follows_code: false,
@@ -195,6 +196,7 @@ struct Opened {
     ran: Reach,
     /// Whether code of the users runs behind it, seen or not.
     runs_code: bool,
+    speech: Speech,
     changes_settings: bool,
     changes_encoding: bool,
     unsettles: bool,
@@ -218,6 +220,7 @@ impl Reader<'_, '_, '_> {
             row_limit: None,
             runs_code: false,
             quotes: false,
+            speech: Speech::Silent,
             masked_parameters: MaskedParameters::These(Box::default()),
             catalogue_wanted: false,
             follows_code: false,
@@ -243,6 +246,8 @@ impl Reader<'_, '_, '_> {
             judgement.changes_encoding |= opened.changes_encoding;
             judgement.search_path_wanted |= !context.is_settled() && self.has_namesakes(&opened.part);
             judgement.quotes |= self.quotes(&opened);
+            let runs = opened.speech == Speech::Silent && self.runs_code(&opened.part);
+            judgement.speech = judgement.speech.max(if runs { Speech::Withheld } else { opened.speech });
             reported.extend(opened.reported);
             judgement.follows_code |= opened.follows_code;
             judgement.unsettles |= opened.unsettles;
@@ -261,6 +266,10 @@ impl Reader<'_, '_, '_> {
             judgement.wants_columns |= rules.has_column_masks() && (opened.reach != Reach::No || unknown);
             judgement.wants_columns |= super::detecting::may_detect(rules, &opened.part, self.catalogue);
             parts.push(opened.part);
+        }
+        // Of several, one could change what the next one calls.
+        if parts.len() > 1 && judgement.speech == Speech::Free {
+            judgement.speech = Speech::Withheld;
         }
         if parts.len() > 1
             && let Some(limit) = judgement.row_limit.take()
@@ -333,6 +342,13 @@ impl Reader<'_, '_, '_> {
                 reach::names_unknown(catalogue, &carried, facts, tokens, range.clone())
             });
         let wanted = wanted || (unheard_of && self.map.rules.judges_statements());
+        let speech = if reach == Reach::No && ran == Reach::No && self.is_outspoken(&case) {
+            Speech::Free
+        } else if runs_code || !codes.is_empty() {
+            Speech::Withheld
+        } else {
+            Speech::Silent
+        };
         let comparisons = verdict::comparisons(&case);
         let row_limit = verdict::row_limit(&case);
         let parameters = self.parameters(statement.as_ref(), facts.as_ref(), reach);
@@ -374,6 +390,7 @@ impl Reader<'_, '_, '_> {
             follows_code,
             comparisons,
             ran,
+            speech,
             runs_code,
             changes_settings,
             changes_encoding,
@@ -448,6 +465,32 @@ impl Reader<'_, '_, '_> {
         let queries = opened.part.kinds.within(KindSet::of(Kind::SELECT));
         let masked = |flow: &lineage::Flow| sight.mask_of_value(flow, false) != ColumnMask::None;
         !queries || views || lineage.flows().any(masked)
+    }
+
+    /// Whether all code of the users that a statement runs is seen, and takes what it says from nowhere but its
+    /// arguments and relations. Whether masked data is in reach is asked elsewhere; here it is what code reads
+    /// without naming a relation: views that call functions, and cursors and prepared statements of the session.
+    fn is_outspoken(&self, case: &Case<'_, '_, '_>) -> bool {
+        let Some(catalogue) = self.catalogue.filter(|_| matches!(case.read, Read::Command | Read::Tree)) else {
+            return false;
+        };
+        let simple = kind::write().union(KindSet::of(Kind::SELECT));
+        let seen =
+            |name: &Name| catalogue.function(&name.name) != FunctionKind::User || catalogue.is_readable(&name.name);
+        let calls = |name: &str| catalogue.named(None, name).any(|view| catalogue.is_calling_view(view.oid));
+        let keeps_to_itself = |code: &&Code| {
+            let names = &code.mentions.names;
+            let session = ["cursor", "execute", "fetch", "move", "refcursor"];
+            code.unknown.is_none()
+                && !session.iter().any(|word| names.contains(*word))
+                && !names.iter().any(|name| calls(name))
+        };
+        let mut relations = case.facts.into_iter().flat_map(|facts| &facts.relations);
+        !case.codes.is_empty()
+            && case.carried.kinds.within(simple)
+            && case.called.iter().all(seen)
+            && case.codes.iter().all(keeps_to_itself)
+            && !relations.any(|relation| calls(&relation.name.name))
     }
 
     fn changes_settings(&self, range: core::ops::Range<usize>, part: &Part) -> bool {

@@ -235,6 +235,18 @@ pub enum Read {
     Unread(&'static str),
 }
 
+/// What may pass of what code of the users says (RAISE) in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Speech {
+    /// No code of the users is known to run.
+    Silent,
+    /// All of it: the code is seen and can get at nothing that is masked, as long as no other code has left something
+    /// for it in the session.
+    Free,
+    /// Nothing; and it may leave masked data in the session.
+    Withheld,
+}
+
 /// Bind parameters that are compared with masked columns, or stored in them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MaskedParameters {
@@ -274,6 +286,8 @@ pub struct Judgement {
     pub runs_code: bool,
     /// Whether an error of it may quote masked data, or what code out of sight says.
     pub quotes: bool,
+    /// What may pass of what code of the users says in it.
+    pub speech: Speech,
     /// Parameters that the audit must not show.
     pub masked_parameters: MaskedParameters,
     /// Whether a newer catalogue could change this judgement: it names a relation or function that the

@@ -87,7 +87,16 @@ pub(crate) fn read(language: &str, definition: Option<&str>) -> Code {
             None => return Code::unknown("it calls code whose body is not found"),
         },
     };
-    body(language, &text)
+    let mut code = body(language, &text);
+    // What stands for an argument that is left out is computed at the call.
+    if let Some(at) = (0..end).find(|at| tokens.is_word(*at, "default")) {
+        let mut calls = Vec::new();
+        matching::token_calls(tokens, at..end, &|_| true, &mut calls);
+        let calls = calls.into_iter().map(|name| name.name);
+        code.calls = code.calls.iter().cloned().chain(calls).collect();
+        code.mentions.merge(Mentions::of(tokens, at..end));
+    }
+    code
 }
 
 /// The statements of `BEGIN ATOMIC … END`, or the expression behind RETURN, as PostgreSQL 14 introduced them.
