@@ -17,6 +17,7 @@ mod facts;
 mod figures;
 mod guard;
 mod limits;
+mod own_line;
 mod pace;
 mod protocol;
 mod random;

@@ -21,6 +21,7 @@ use crate::catalogues::Catalogues;
 use crate::clock::Clock;
 use crate::comparisons::Comparisons;
 use crate::guard::Statement;
+use crate::own_line::OwnLine;
 use crate::pace::Pace;
 use crate::relay::Relays;
 use crate::ring::{Ring, SocketId};
@@ -65,8 +66,9 @@ pub(crate) enum Owner {
 pub(crate) struct Shared {
     /// Cancel keys of live sessions.
     pub(crate) cancels: CancelRegistry,
-    /// One for each listener of the configuration, in its order.
-    pub(crate) listeners: Vec<ListenerShared>,
+    /// One for each listener of the configuration, in its order. Statements look here for the one value that they
+    /// read, so it lies apart from what is written.
+    pub(crate) listeners: OwnLine<Vec<ListenerShared>>,
     /// Passwords and verifiers; replaced on reload.
     pub(crate) secrets: RwLock<Arc<Secrets>>,
     /// What users have compared with masked columns; touched by such statements alone.
@@ -124,7 +126,7 @@ pub(crate) struct ListenerShared {
     pub(crate) upstream: Mutex<Upstream>,
     /// Counts the statements that may have changed relations or functions: catalogues read before are old.
     /// Written by such statements alone, and only read for others.
-    pub(crate) schema_epoch: AtomicU64,
+    pub(crate) schema_epoch: OwnLine<AtomicU64>,
     /// Key for the mock verifiers of unknown users.
     pub(crate) mock_secret: MockSecret,
 }

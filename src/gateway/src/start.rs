@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -26,6 +26,7 @@ use crate::auditlog::AuditLog;
 use crate::cancel::CancelRegistry;
 use crate::comparisons::Comparisons;
 use crate::driver::Driver;
+use crate::own_line::OwnLine;
 use crate::ring::{HostProblem, Ring, RingConfig, RingError, check_host};
 use crate::rsa::RsaKey;
 use crate::shard::{ListenerShared, Shard, Shared};
@@ -267,7 +268,7 @@ fn shared(config: &Config, secrets: Secrets) -> Result<Shared, StartError> {
     let listeners = config.listeners.iter().map(listener_shared).collect::<Result<_, _>>()?;
     Ok(Shared {
         cancels: CancelRegistry::default(),
-        listeners,
+        listeners: OwnLine::new(listeners),
         secrets: RwLock::new(Arc::new(secrets)),
         comparisons: Comparisons::default(),
         fast: Mutex::default(),
@@ -290,7 +291,7 @@ fn listener_shared(listen: &Listener) -> Result<ListenerShared, StartError> {
         tls,
         upstream_tls,
         upstream: Mutex::new(upstream),
-        schema_epoch: AtomicU64::new(0),
+        schema_epoch: OwnLine::default(),
         mock_secret: MockSecret::new(mock_secret),
     })
 }
