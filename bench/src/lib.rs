@@ -7,6 +7,7 @@
 
 pub mod client;
 pub mod mysql;
+pub mod paired;
 pub mod plot;
 pub mod point;
 pub mod postgres;

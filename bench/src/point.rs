@@ -138,17 +138,17 @@ fn one<S: Session>(
 }
 
 /// Account numbers in an order that is the same in every run: `SplitMix64` (Steele, Lea, Flood 2014).
-struct Accounts {
+pub(crate) struct Accounts {
     state: u64,
     count: u64,
 }
 
 impl Accounts {
-    fn new(seed: u32, count: u32) -> Self {
+    pub(crate) fn new(seed: u32, count: u32) -> Self {
         Self { state: u64::from(seed) << 32, count: u64::from(count.max(1)) }
     }
 
-    fn next(&mut self) -> u32 {
+    pub(crate) fn next(&mut self) -> u32 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

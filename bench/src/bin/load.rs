@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use bench::client::{ClientError, Session, Target};
-use bench::{mysql, point, postgres, stream};
+use bench::{mysql, paired, point, postgres, stream};
 use clap::{Parser, Subcommand, ValueEnum};
 use hdrhistogram::Histogram;
 
@@ -61,6 +61,24 @@ enum Command {
     Idle {
         /// How many.
         count: usize,
+    },
+    /// The same query by several ways to one server, at each tick of a slow schedule: what each adds to the first.
+    Paired {
+        /// Ports, the first of which the others are compared with.
+        #[arg(long, value_delimiter = ',', required = true)]
+        ways: Vec<u16>,
+        /// The statement; left out: the prepared point query.
+        #[arg(long)]
+        query: Option<String>,
+        /// Ticks a second.
+        #[arg(long, default_value_t = 100)]
+        rate: u32,
+        /// How long.
+        #[arg(long, default_value_t = 20.0)]
+        seconds: f64,
+        /// Rows to choose from.
+        #[arg(long, default_value_t = 1_000_000)]
+        accounts: u32,
     },
     /// Prepared point queries, as pgbench -S -M prepared and sysbench oltp_point_select send them.
     Point {
@@ -124,6 +142,13 @@ fn run_with<S: Session>(options: &Options) -> Result<(), ClientError> {
             bulk(&stream::copy_in(target, relation, row, *rows, span(*seconds))?)
         }
         Command::Idle { count } => idle::<S>(target, *count),
+        Command::Paired { ways, query, rate, seconds, accounts } => {
+            let plan =
+                paired::Plan { statement: query.clone(), rate: *rate, duration: span(*seconds), accounts: *accounts };
+            let targets: Vec<Target> = ways.iter().map(|port| Target { port: *port, ..target.clone() }).collect();
+            let seen = paired::run::<S>(&targets, &plan)?;
+            ways.iter().zip(&seen).try_for_each(|(port, way)| say(&difference(*port, way)))
+        }
         Command::Point { clients, seconds, rate, accounts, batch } => {
             let plan = point::Plan {
                 clients: *clients,
@@ -171,6 +196,16 @@ fn percentiles(latency: &Histogram<u64>) -> String {
             format!("{name}_us={microseconds:.1}")
         })
         .join(" ")
+}
+
+fn difference(port: u16, way: &paired::Way) -> String {
+    let above = [("above_p25", 0.25), ("above_p50", 0.5), ("above_p75", 0.75)].map(|(name, share)| {
+        let microseconds =
+            way.above(share).map_or(0.0, |ns| Duration::from_nanos(ns.unsigned_abs()).as_secs_f64() * 1e6);
+        let sign = if way.above(share).is_some_and(i64::is_negative) { "-" } else { "" };
+        format!("{name}_us={sign}{microseconds:.1}")
+    });
+    format!("port={port} done={} {} {}", way.latency.len(), above.join(" "), percentiles(&way.latency))
 }
 
 /// Seconds from the command line; what is no duration runs not at all.
