@@ -17,6 +17,7 @@ pub(super) fn length(lexed: &Lexed<'_>, index: usize, end: usize) -> usize {
             is("with")
                 || is("collate")
                 || is("exclude")
+                || is("lateral")
                 || is("variadic")
                 || is("symmetric")
                 || is("asymmetric")
@@ -39,6 +40,10 @@ pub(super) fn length(lexed: &Lexed<'_>, index: usize, end: usize) -> usize {
     let Some(before) = index.checked_sub(1) else { return 0 };
     // A call with its last argument spread: `f(VARIADIC a)`.
     if word(index, &["variadic"]) && (sign(before, "(") || sign(before, ",")) {
+        return 1;
+    }
+    // XMLTABLE may look at what stands before it in any case, as every function may.
+    if word(index, &["lateral"]) && word(index + 1, &["xmltable"]) && sign(index + 2, "(") {
         return 1;
     }
     if word(index, &["symmetric", "asymmetric"]) && word(before, &["between"]) {

@@ -180,7 +180,7 @@ impl Pass<'_, '_> {
         } else if self.word(at, &["not"]) && self.word(at + 1, &["null"]) {
             self.leave_out(at, 2);
             done = 1;
-        } else if self.word(at, &["null"]) && !self.word(before, &["default", "path", "is", "not"]) {
+        } else if self.word(at, &["null"]) && !self.word(before, &["default", "is", "not", "passing", "path"]) {
             self.push(at, Edit::Nothing);
         }
         if let Some(top) = top {
@@ -290,6 +290,8 @@ mod tests {
                 "xmltable('/a' PASSING BY REF d BY VALUE COLUMNS n FOR ORDINALITY, v text PATH b DEFAULT c) AS x",
                 "XMLTABLE('/a' PASSING d COLUMNS n FOR ORDINALITY, v TEXT PATH b DEFAULT c) AS x",
             ),
+            ("LATERAL xmltable('/a' PASSING d COLUMNS v text) AS x", "XMLTABLE('/a' PASSING d COLUMNS v TEXT) AS x"),
+            ("xmltable('/a' PASSING NULL COLUMNS v text)", "XMLTABLE('/a' PASSING NULL COLUMNS v TEXT)"),
             (
                 "xmltable(XMLNAMESPACES(a AS x, DEFAULT b), '/a' PASSING d COLUMNS v s.mine) x(y)",
                 "XMLTABLE(XMLNAMESPACES(a AS x, b AS \"\"), '/a' PASSING d COLUMNS v s.mine) x (y)",

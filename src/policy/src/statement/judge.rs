@@ -15,7 +15,7 @@ use super::tree::{self, Facts, Name, RelationUse};
 use super::verdict::{self, Case};
 use super::{
     ClientEncoding, Judgement, MaskedParameters, Part, Reach, Read, Refusal, RowLimit, Ruling, Speech, SqlContext,
-    classes, later, lineage, matching, mysql, opaque, parameters, projection, reported, settings,
+    classes, later, lineage, matching, mysql, opaque, parameters, projection, reported, settings, speech,
 };
 use crate::catalogue::{Catalogue, ColumnMask, FunctionKind, Relation, Sight};
 use crate::config::{Deny, Unparsed};
@@ -342,13 +342,7 @@ impl Reader<'_, '_, '_> {
                 reach::names_unknown(catalogue, &carried, facts, tokens, range.clone())
             });
         let wanted = wanted || (unheard_of && self.map.rules.judges_statements());
-        let speech = if reach == Reach::No && ran == Reach::No && self.is_outspoken(&case) {
-            Speech::Free
-        } else if runs_code || !codes.is_empty() {
-            Speech::Withheld
-        } else {
-            Speech::Silent
-        };
+        let speech = speech::of(&case, ran, runs_code);
         let comparisons = verdict::comparisons(&case);
         let row_limit = verdict::row_limit(&case);
         let parameters = self.parameters(statement.as_ref(), facts.as_ref(), reach);
@@ -465,32 +459,6 @@ impl Reader<'_, '_, '_> {
         let queries = opened.part.kinds.within(KindSet::of(Kind::SELECT));
         let masked = |flow: &lineage::Flow| sight.mask_of_value(flow, false) != ColumnMask::None;
         !queries || views || lineage.flows().any(masked)
-    }
-
-    /// Whether all code of the users that a statement runs is seen, and takes what it says from nowhere but its
-    /// arguments and relations. Whether masked data is in reach is asked elsewhere; here it is what code reads
-    /// without naming a relation: views that call functions, and cursors and prepared statements of the session.
-    fn is_outspoken(&self, case: &Case<'_, '_, '_>) -> bool {
-        let Some(catalogue) = self.catalogue.filter(|_| matches!(case.read, Read::Command | Read::Tree)) else {
-            return false;
-        };
-        let simple = kind::write().union(KindSet::of(Kind::SELECT));
-        let seen =
-            |name: &Name| catalogue.function(&name.name) != FunctionKind::User || catalogue.is_readable(&name.name);
-        let calls = |name: &str| catalogue.named(None, name).any(|view| catalogue.is_calling_view(view.oid));
-        let keeps_to_itself = |code: &&Code| {
-            let names = &code.mentions.names;
-            let session = ["cursor", "execute", "fetch", "move", "refcursor"];
-            code.unknown.is_none()
-                && !session.iter().any(|word| names.contains(*word))
-                && !names.iter().any(|name| calls(name))
-        };
-        let mut relations = case.facts.into_iter().flat_map(|facts| &facts.relations);
-        !case.codes.is_empty()
-            && case.carried.kinds.within(simple)
-            && case.called.iter().all(seen)
-            && case.codes.iter().all(keeps_to_itself)
-            && !relations.any(|relation| calls(&relation.name.name))
     }
 
     fn changes_settings(&self, range: core::ops::Range<usize>, part: &Part) -> bool {

@@ -29,6 +29,7 @@ mod reach;
 mod reported;
 pub(crate) mod routine;
 pub mod settings;
+mod speech;
 mod tokens;
 pub(crate) mod tree;
 mod verdict;
@@ -43,6 +44,7 @@ pub use later::{Named, Naming};
 pub use mysql::{killed, may_tell_of_last, shows_own_numbers};
 pub use projection::Item;
 pub use reported::may_report;
+pub use speech::Speech;
 pub use tree::{Name, RelationUse};
 
 use crate::rule::RuleId;
@@ -233,18 +235,6 @@ pub enum Read {
     Tree,
     /// Not, for this reason.
     Unread(&'static str),
-}
-
-/// What may pass of what code of the users says (RAISE) in a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Speech {
-    /// No code of the users is known to run.
-    Silent,
-    /// All of it: the code is seen and can get at nothing that is masked, as long as no other code has left something
-    /// for it in the session.
-    Free,
-    /// Nothing; and it may leave masked data in the session.
-    Withheld,
 }
 
 /// Bind parameters that are compared with masked columns, or stored in them.
