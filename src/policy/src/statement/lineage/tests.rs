@@ -190,6 +190,10 @@ fn forms_of_sql_xml_tell_of_what_stands_in_them_and_not_of_their_names() {
                  COLUMNS n FOR ORDINALITY, card text PATH '.') x",
                 "c.card c.card =c.name",
             ),
+            (
+                "SELECT x.v FROM customers c, LATERAL xmltable('/a' PASSING c.name COLUMNS v text NOT NULL DEFAULT c.card PATH '.') x",
+                "c.name+c.card",
+            ),
         ],
         columns,
     );
