@@ -22,7 +22,7 @@ resident_bytes() { # PID
 
 value() { # KEY: from `load`'s key=value line on standard input; 0 where it is absent
     local found
-    found=$(sed -n "s/.*\b$1=\([0-9.]*\).*/\1/p" | head -n 1)
+    found=$(sed -n "s/.*\b$1=\(-\{0,1\}[0-9.]*\).*/\1/p" | head -n 1)
     echo "${found:-0}"
 }
 
@@ -121,38 +121,59 @@ profiles() {
     done
 }
 
-# What the gateway says of itself, beside what is seen from outside: in each case at a fixed rate a fresh process,
-# whose quantiles since its start are then those of the case.
+# What the gateway says of itself, beside what is seen from outside: for each work a fresh process, whose quantiles
+# since its start are then those of the work. The same queries go straight, through the relay and through the gateway,
+# tick by tick (`load paired`).
+OWN_WORKS=(point plain masked found)
+
+own_query() { # WORK: its statement; none is the prepared point query
+    case $1 in
+        plain) echo 'SELECT * FROM wide_plain LIMIT 200' ;;
+        masked) echo 'SELECT * FROM wide_masked LIMIT 200' ;;
+        found) echo 'SELECT * FROM found_dense LIMIT 200' ;;
+    esac
+}
+
 own_latency() { # UPSTREAM_PORT
-    local case page line
+    local work page query ways=()
     one_of wiregate "${CANDIDATES[@]}" || return 0
-    for case in open1 open16; do
-        one_of "$case" "${CASES[@]}" || continue
-        step "Wiregate's own word about $case"
+    for work in "${OWN_WORKS[@]}"; do
+        [ "$work" != found ] || any_case 'found*' || continue
+        step "Wiregate's own word: $work"
+        start_proxy plain relay "$1"
         start_proxy plain wiregate "$1"
-        if ! line=$(drive "$case" wiregate); then
-            warn "$case through a fresh wiregate failed"
-            end_process wiregate
+        query=$(own_query "$work")
+        mapfile -t ways < <(load_at 0 paired --ways "${PORTS[plain-relay]},$1,${PORTS[plain-wiregate]}" ${query:+--query "$query"} \
+            --rate "$OWN_RATE" --seconds "$OWN_SECONDS" --accounts $((SCALE * 100000)))
+        page=$(metrics_page)
+        end_process wiregate
+        end_process plain-relay
+        if [ ${#ways[@]} -ne 3 ]; then
+            FAILED=$((FAILED + 1))
+            warn "$work through a fresh wiregate failed: $(tail -n 1 "$WORK/load.err")"
             continue
         fi
-        exec 7<>"/dev/tcp/127.0.0.1/$ADMIN_PORT"
-        printf 'GET /metrics HTTP/1.0\r\n\r\n' >&7
-        page=$(cat <&7)
-        exec 7>&-
-        end_process wiregate
-        printf '%s,%s,%s,%s\n' "$case" "$(own_quantile 0.5 <<<"$page")" "$(own_quantile 0.99 <<<"$page")" \
-            "$(value p50_us <<<"$line")" >>"$WORK/own.csv"
+        {
+            printf '%s' "$work"
+            for quantile in 0.5 0.99 0.999; do printf ',%s' "$(own_quantile gateway 'listener="bench"' "$quantile" <<<"$page")"; done
+            printf ',%s' "$(own_quantile rule_gateway 'rule="' 0.5 <<<"$page")"
+            for key in above_p25_us above_p50_us above_p75_us p50_us; do printf ',%s' "$(value "$key" <<<"${ways[2]}")"; done
+            printf ',%s,%s\n' "$(value p50_us <<<"${ways[0]}")" "$(value p50_us <<<"${ways[1]}")"
+        } >>"$WORK/own.csv"
+        note "$(tail -n 1 "$WORK/own.csv")"
     done
 }
 
-own_quantile() { # QUANTILE: in microseconds, from a page of metrics on standard input
-    awk -v quantile="quantile=\"$1\"" '/^wiregate_gateway_seconds_quantile/ && /listener="bench"/ && index($0, quantile) {
-        printf "%.1f", $NF * 1e6; exit }'
+metrics_page() {
+    exec 7<>"/dev/tcp/127.0.0.1/$ADMIN_PORT"
+    printf 'GET /metrics HTTP/1.0\r\n\r\n' >&7
+    cat <&7
+    exec 7>&-
 }
 
-median_p50() { # CASE CANDIDATE: of its rounds, in microseconds
-    awk -F, -v wanted="$1" -v candidate="$2" '$1 == wanted && $3 == candidate && $9 > 0 { print $9 }' "$SAMPLES" | sort -n |
-        awk '{ values[NR] = $1 } END { if (NR) printf "%.1f", (values[int((NR + 1) / 2)] + values[int(NR / 2) + 1]) / 2 }'
+own_quantile() { # METRIC LABEL QUANTILE: in microseconds, from a page of metrics on standard input; empty where none is
+    awk -v metric="wiregate_$1_seconds_quantile{" -v label="$2" -v quantile="quantile=\"$3\"" '
+        index($0, metric) == 1 && index($0, label) && index($0, quantile) && $NF > 0 { printf "%.1f", $NF * 1e6; exit }'
 }
 
 # Memory is no matter of rounds: one fresh process each, its growth over many sessions.
