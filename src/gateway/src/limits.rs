@@ -25,9 +25,13 @@ pub(crate) const PACE_WINDOW_NS: u64 = 1_000_000;
 /// Sessions that were busy in one span from which on a sleep waits for several events.
 pub(crate) const PACE_SESSIONS: u32 = 8;
 
-/// What such a sleep waits for. A statement crosses the gateway twice: it is delayed by at most twice these
-/// microseconds, where that many sessions keep the core busy.
-pub(crate) const PACE: Gather = Gather { events: 4, micros: 50 };
+/// How many: half of the sessions that were busy, so that the servers have the other half to work on, and not more
+/// than a wake is long repaid by.
+pub(crate) const PACE_EVENTS_MAX: u32 = 16;
+
+/// How long such a sleep lasts at most. A statement crosses the gateway twice: it is delayed by at most twice this,
+/// where that many sessions keep the core busy.
+pub(crate) const PACE_MICROS: u32 = 75;
 
 /// Bytes that a turn moves at least while a large result or COPY passes: more than a message of a point query.
 pub(crate) const BULK_BYTES: usize = 8 << 10;

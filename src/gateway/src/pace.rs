@@ -2,7 +2,7 @@
 //!
 //! Where one client waits for one answer, every microsecond that the shard sleeps longer is a microsecond of that
 //! answer. Where many sessions are busy the thread sleeps for a moment only, and each sleep and wake costs more than
-//! the work between them: there it pays to wait for several events. So sessions are counted that had something to do
+//! the work between them: there it pays to wait for several events, and for more of them the more sessions there are. So sessions are counted that had something to do
 //! in the last millisecond; events of a single fast one are not.
 //!
 //! A large result is no answer that somebody waits for byte by byte either: while one passes, a sleep lasts until more
@@ -10,7 +10,9 @@
 
 use std::cell::Cell;
 
-use crate::limits::{BULK, BULK_BYTES, BULK_TURNS, BULK_TURNS_MAX, PACE, PACE_SESSIONS, PACE_WINDOW_NS};
+use crate::limits::{
+    BULK, BULK_BYTES, BULK_TURNS, BULK_TURNS_MAX, PACE_EVENTS_MAX, PACE_MICROS, PACE_SESSIONS, PACE_WINDOW_NS,
+};
 use crate::ring::Gather;
 
 /// Sessions that were busy lately.
@@ -72,8 +74,9 @@ impl Pace {
 
     /// What the next sleep should wait for.
     pub(crate) fn gather(&self) -> Gather {
-        if self.before.get() >= PACE_SESSIONS {
-            PACE
+        let sessions = self.before.get();
+        if sessions >= PACE_SESSIONS {
+            Gather { events: (sessions / 2).min(PACE_EVENTS_MAX), micros: PACE_MICROS }
         } else if self.bulk.get() >= BULK_TURNS && self.bytes.get() >= BULK_BYTES {
             BULK
         } else {
@@ -98,13 +101,17 @@ mod tests {
     }
 
     #[test]
-    fn many_busy_sessions_make_a_sleep_wait_for_several_events_and_few_do_not() {
+    fn a_sleep_waits_for_half_of_many_busy_sessions_and_not_where_there_are_few() {
         let pace = Pace::default();
         run(&pace, &mut [0; 7], 1..10);
         assert_eq!(pace.gather(), Gather::NOTHING);
         run(&pace, &mut [0; 8], 10..12);
-        assert_eq!(pace.gather(), PACE);
-        run(&pace, &mut [0; 1], 12..14);
+        assert_eq!(pace.gather(), Gather { events: 4, micros: PACE_MICROS });
+        run(&pace, &mut [0; 17], 12..14);
+        assert_eq!(pace.gather(), Gather { events: 8, micros: PACE_MICROS });
+        run(&pace, &mut [0; 1000], 14..16);
+        assert_eq!(pace.gather(), Gather { events: 16, micros: PACE_MICROS });
+        run(&pace, &mut [0; 1], 16..18);
         assert_eq!(pace.gather(), Gather::NOTHING);
     }
 
@@ -133,7 +140,7 @@ mod tests {
     fn a_pause_makes_the_next_sleep_end_with_the_first_event() {
         let pace = Pace::default();
         run(&pace, &mut [0; 100], 1..3);
-        assert_eq!(pace.gather(), PACE);
+        assert_ne!(pace.gather(), Gather::NOTHING);
         pace.turn(1_000 * PACE_WINDOW_NS);
         assert_eq!(pace.gather(), Gather::NOTHING);
     }
