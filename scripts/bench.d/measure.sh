@@ -145,7 +145,7 @@ own_latency() { # UPSTREAM_PORT
         query=$(own_query "$work")
         mapfile -t ways < <(load_at 0 paired --ways "${PORTS[plain-relay]},$1,${PORTS[plain-wiregate]}" ${query:+--query "$query"} \
             --rate "$OWN_RATE" --seconds "$OWN_SECONDS" --accounts $((SCALE * 100000)))
-        page=$(metrics_page)
+        page=$(metrics_page) || page=''
         end_process wiregate
         end_process plain-relay
         if [ ${#ways[@]} -ne 3 ]; then

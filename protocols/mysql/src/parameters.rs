@@ -202,15 +202,17 @@ fn read_values(body: &[u8], count: usize, binding: &Binding<'_>, bound: &mut Bou
         bound.types = Some(types(&mut cursor, count, binding.named)?);
     }
     let types = bound.types.clone().or_else(|| binding.types.clone()).ok_or(malformed)?;
+    // Before a value that is not here whole ends the walk: what was not kept is told.
+    bound.parameters.raise_total(count);
     for (index, kind) in types.iter().enumerate().take(limits::AUDIT_PARAMETERS) {
         let long = u16::try_from(index).ok().and_then(|index| binding.long.get(&index));
         match long {
-            _ if is_null(nulls, index) => bound.parameters.push(Parameter::Null),
+            // The servers take long data first, and look at the bit of NULL only without it.
             Some(long) => push(&long.kept, long.total_bytes, *kind, &mut bound.parameters),
+            None if is_null(nulls, index) => bound.parameters.push(Parameter::Null),
             None => value(&mut cursor, *kind, &mut bound.parameters)?,
         }
     }
-    bound.parameters.raise_total(count);
     Ok(cursor.position())
 }
 
@@ -313,11 +315,18 @@ mod tests {
         let body = b"\x02\x01\x08\x80\xfd\0\xfc\0\x0a\0\xff\xff\xff\xff\xff\xff\xff\xff\x04\xda\x07\x0a\x11";
         let first = bound(body, false, &binding(None));
         assert_eq!(shown(&first.parameters), ["18446744073709551615/20", "NULL", "long/4000", "2010-10-17/10"]);
+        let first_types = first.types.clone();
         let again = bound(b"\x0a\0\x01\0\0\0\0\0\0\0", false, &binding(first.types));
         assert_eq!(shown(&again.parameters), ["1/1", "NULL", "long/4000", "NULL"]);
         assert!(bound(b"\0\0\x01", false, &binding(None)).parameters == Parameters::new());
         let cut = bound(&body[..12], false, &binding(None));
-        assert!(cut.parameters == Parameters::new());
+        assert_eq!((cut.parameters.kept(), cut.parameters.total()), (0, 4));
+        let marked = bound(b"\x0e\0\x01\0\0\0\0\0\0\0", false, &binding(again.types.or(first_types)));
+        assert_eq!(
+            shown(&marked.parameters),
+            ["1/1", "NULL", "long/4000", "NULL"],
+            "long data goes before its bit of NULL"
+        );
     }
 
     #[test]

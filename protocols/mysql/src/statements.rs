@@ -98,7 +98,8 @@ impl<G: Guard> Prepared<G> {
         let mut long = self.long.borrow_mut();
         if let Some(long) = long.get_mut(&index) {
             long.append(start, bytes);
-        } else if long.len() < limits::AUDIT_PARAMETERS {
+        } else if usize::from(index) < limits::AUDIT_PARAMETERS {
+            // Those behind are never shown, and must not take the place of those that are.
             long.insert(index, Long::new(start, bytes));
         }
     }

@@ -54,6 +54,8 @@ pub(crate) enum Entry<G: Guard> {
         portal: Rc<Portal<G>>,
         execution: G::Execution,
         bytes: u64,
+        /// Bytes of the parameters that this run has a copy of.
+        held: usize,
         disturbance: u64,
         limit: Option<Box<RowLimit>>,
     },
@@ -116,9 +118,8 @@ impl<G: Guard> Pipeline<G> {
     fn share(entry: &Entry<G>) -> (usize, bool, bool) {
         let text = |bytes: &u64| usize::try_from(*bytes).unwrap_or(usize::MAX).min(limits::AUDIT_STATEMENT_BYTES);
         match entry {
-            Entry::Query { bytes, limit, .. } | Entry::Execute { bytes, limit, .. } => {
-                (text(bytes), true, limit.is_some())
-            }
+            Entry::Query { bytes, limit, .. } => (text(bytes), true, limit.is_some()),
+            Entry::Execute { bytes, held, limit, .. } => (text(bytes) + held, true, limit.is_some()),
             Entry::FunctionCall { .. } => (0, true, false),
             Entry::Parse { bytes, .. } => (text(bytes), false, false),
             Entry::Bind { portal, .. } => (portal.weight, false, false),

@@ -319,11 +319,13 @@ impl<G: Guard> Session<G> {
         let left = portal.rows_left.borrow().clone();
         let left = left.unwrap_or_else(|| guard.row_limit(&portal.statement).map(|rows| Rc::new(Cell::new(rows))));
         portal.rows_left.replace(Some(left.clone()));
+        // Of a portal that runs in parts each part has a copy.
+        let held = if limit == 0 { 0 } else { parameters.heap_bytes() };
         let execution = guard.begin(&portal.statement, parameters);
         let bytes = part.total() + portal.bind_bytes.take();
         let disturbance = self.disturbance;
         let counted = left.as_ref().map(|left| RowLimit::most(left.get(), limit));
-        self.enqueue(Entry::Execute { portal, execution, bytes, disturbance, limit: left.map(RowLimit::new) })?;
+        self.enqueue(Entry::Execute { portal, execution, bytes, held, disturbance, limit: left.map(RowLimit::new) })?;
         self.run_open = true;
         match counted {
             Some(rows) => out.to_server.write_owned(|owned| limited::execute(owned, name, rows)),

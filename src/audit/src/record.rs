@@ -14,7 +14,7 @@
 //! | `statement_bytes`, `statement_cut` | `statement` | real length of a text that was cut, and `true` |
 //! | `statement_escaped` | `statement` | `true` where bytes that are not UTF-8 are shown as `\xNN` |
 //! | `kinds`, `relations` | `statement` | what the parser found |
-//! | `parameters` | `statement` | see [`Parameter`]; `parameters_total` where more were bound than kept |
+//! | `parameters` | `statement` | see [`Parameter`]; `parameters_total` where more were bound than kept, but for bulk executions, whose rows are not counted |
 //! | `parameter_types` | `statement` | names of the types that they were bound with, where their messages say so (MySQL); `null` for one that is not said |
 //! | `verdict`, `rule` | `statement` | `allow`, `deny` or `hold`, and the rule that said so |
 //! | `masks` | `statement` | `[{"rule": …, "cells": …}]`: masks applied and the cells that each changed |
