@@ -129,6 +129,9 @@ BEGIN
 END $$;
 CREATE TRIGGER touched BEFORE INSERT OR UPDATE ON parcels FOR EACH ROW EXECUTE FUNCTION parcel_touched();
 CREATE TRIGGER logged AFTER INSERT OR UPDATE OR DELETE ON parcels FOR EACH ROW EXECUTE FUNCTION parcel_logged();
+-- A column that is gone keeps its place in pg_attribute, without a type.
+ALTER TABLE parcels ADD COLUMN gone text;
+ALTER TABLE parcels DROP COLUMN gone;
 ALTER TABLE parcels ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON parcels USING (holder = current_user);
 

@@ -288,7 +288,7 @@ impl Statement {
 
     /// Whether the encoding of results may be another one once it has run, by its own text or by undoing another.
     pub(super) fn may_set_encoding(&self) -> bool {
-        let sets = [Kind::DISCARD, Kind::RESET, Kind::ROLLBACK, Kind::SET].into_iter();
+        let sets = [Kind::COMMIT, Kind::DISCARD, Kind::RESET, Kind::ROLLBACK, Kind::SET, Kind::TWO_PHASE].into_iter();
         let sets = sets.fold(KindSet::EMPTY, |all, kind| all.union(KindSet::of(kind)));
         let calls = |part: &policy::statement::Part| part.functions.iter().any(|called| &*called.name == "set_config");
         self.changes_encoding() || self.kinds().meets(sets) || self.judgement.parts.iter().any(calls)

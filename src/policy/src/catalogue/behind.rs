@@ -365,6 +365,20 @@ impl Catalogue {
         code.mentions.names.iter().filter_map(|name| self.names.get(name)).flatten().copied()
     }
 
+    /// These relations, with what views among them read, and with all children: those whose rows a statement that
+    /// names them may work on, and code behind which may run.
+    pub(crate) fn beneath(&self, relations: impl Iterator<Item = u32>) -> HashSet<u32> {
+        let mut open: Vec<u32> = relations.collect();
+        let mut found = HashSet::default();
+        while let Some(at) = open.pop() {
+            if found.insert(at) {
+                open.extend(self.depends.get(&at).into_iter().flatten().map(|(relation, _)| *relation));
+                open.extend(self.behind.children.get(&at).into_iter().flatten());
+            }
+        }
+        found
+    }
+
     /// Where code of the users puts what it reads: defaults, generated columns, triggers that change the row,
     /// casts on the way into a column, rules that show rows of something else.
     pub(super) fn handed_on(&self) -> Vec<HandedOn> {

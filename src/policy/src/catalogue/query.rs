@@ -234,11 +234,12 @@ WITH x (relation, number, kind, code) AS MATERIALIZED (
   UNION ALL
   SELECT a.attrelid, a.attnum, 'e', t.typdefault
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
-   WHERE t.typdefault IS NOT NULL AND a.attnum OPERATOR(pg_catalog.>) '0'::pg_catalog.int2
+   WHERE t.typdefault IS NOT NULL AND NOT a.attisdropped AND a.attnum OPERATOR(pg_catalog.>) '0'::pg_catalog.int2
   UNION ALL
   SELECT a.attrelid, a.attnum, 'e', pg_catalog.pg_get_expr(k.conbin, '0'::pg_catalog.oid)
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_constraint k ON k.contypid OPERATOR(pg_catalog.=) a.atttypid
-   WHERE k.contype OPERATOR(pg_catalog.=) 'c'::pg_catalog."char" AND a.attnum OPERATOR(pg_catalog.>) '0'::pg_catalog.int2
+   WHERE k.contype OPERATOR(pg_catalog.=) 'c'::pg_catalog."char" AND k.contypid OPERATOR(pg_catalog.<>) '0'::pg_catalog.oid
+     AND NOT a.attisdropped AND a.attnum OPERATOR(pg_catalog.>) '0'::pg_catalog.int2
   UNION ALL
   SELECT k.conrelid, '0'::pg_catalog.int4, 'e', pg_catalog.pg_get_expr(k.conbin, k.conrelid)
     FROM pg_catalog.pg_constraint k WHERE k.contype OPERATOR(pg_catalog.=) 'c'::pg_catalog."char"

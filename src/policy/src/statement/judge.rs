@@ -449,6 +449,9 @@ impl Reader<'_, '_, '_> {
         if opened.ran != Reach::No {
             return true;
         }
+        if self.works_on_masked(&opened.part) {
+            return true;
+        }
         let (Some(lineage), Some((catalogue, sight))) = (&opened.part.lineage, self.map.catalogue) else {
             return opened.reach != Reach::No;
         };
@@ -459,6 +462,18 @@ impl Reader<'_, '_, '_> {
         let queries = opened.part.kinds.within(KindSet::of(Kind::SELECT));
         let masked = |flow: &lineage::Flow| sight.mask_of_value(flow, false) != ColumnMask::None;
         !queries || views || lineage.flows().any(masked)
+    }
+
+    /// Whether it works on masked rows without naming the relation that they are of: through a view that shows nothing
+    /// of them, or, changing them, through a parent. An error may quote such a row whole.
+    fn works_on_masked(&self, part: &Part) -> bool {
+        let Some((catalogue, sight)) = self.map.catalogue else { return false };
+        let writes = part.kinds.meets(kind::write());
+        let named = part.relations.iter().flat_map(|relation| catalogue.named(None, &relation.name.name));
+        let through = named.filter(|relation| writes || relation.is_view()).map(|relation| relation.oid);
+        let beneath = catalogue.beneath(through);
+        let is_stored = |oid: &&u32| catalogue.relation(**oid).is_some_and(|relation| !relation.is_system());
+        beneath.iter().filter(is_stored).any(|oid| sight.mask_of(*oid, 0) != ColumnMask::None)
     }
 
     fn changes_settings(&self, range: core::ops::Range<usize>, part: &Part) -> bool {
