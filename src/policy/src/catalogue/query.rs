@@ -253,7 +253,8 @@ WITH x (relation, number, kind, code) AS MATERIALIZED (
     FROM pg_catalog.pg_policy y
   UNION ALL
   SELECT t.tgrelid, '0'::pg_catalog.int4, 'e', pg_catalog.pg_get_triggerdef(t.oid)
-    FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal
+    FROM pg_catalog.pg_trigger t
+   WHERE NOT t.tgisinternal AND (t.tgqual IS NOT NULL OR t.tgnargs OPERATOR(pg_catalog.>) '0'::pg_catalog.int2)
   UNION ALL
   SELECT c.oid, '0'::pg_catalog.int4, 'e',
          pg_catalog.concat_ws(' ', pg_catalog.pg_get_partkeydef(i.inhparent), pg_catalog.pg_get_expr(c.relpartbound, c.oid))
@@ -273,7 +274,8 @@ WITH x (relation, number, kind, code) AS MATERIALIZED (
       ON o.class OPERATOR(pg_catalog.=) d.classoid AND o.object OPERATOR(pg_catalog.=) d.objoid)
 SELECT x.relation, x.number, x.kind,
        CASE WHEN pg_catalog.octet_length(x.code) OPERATOR(pg_catalog.<=) '32768'::pg_catalog.int4 THEN x.code END
-  FROM x WHERE x.relation OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid AND x.code IS NOT NULL;
+  FROM x
+ WHERE x.relation OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid AND x.code OPERATOR(pg_catalog.<>) ''::pg_catalog.text;
 "#;
 
 /// Results of [`QUERY`].
