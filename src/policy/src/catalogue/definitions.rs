@@ -155,6 +155,11 @@ pub(super) fn is_showing(name: &str) -> bool {
     is_printing(name) || TEXTS.iter().chain(PARSED).any(|(_, relation, _)| *relation == name)
 }
 
+/// Whether a column of one of the server's own relations shows definitions.
+pub(super) fn is_shown(relation: &Relation, name: &str) -> bool {
+    of(TEXTS, relation).chain(of(PARSED, relation)).any(|shown| shown == name)
+}
+
 /// The functions that print definitions.
 pub(super) fn printing() -> impl Iterator<Item = &'static str> {
     PRINTING.iter().copied()
@@ -288,6 +293,11 @@ mod tests {
             ("1249", "pg_catalog", "pg_attribute", &["attrelid", "attnum", "attname"]),
             ("2604", "pg_catalog", "pg_attrdef", &["oid", "adrelid", "adnum", "adbin"]),
             ("2609", "pg_catalog", "pg_description", &["objoid", "classoid", "objsubid", "description"]),
+            ("1259", "pg_catalog", "pg_class", &["oid", "relname", "relpartbound"]),
+            ("13001", "information_schema", "columns", &["table_name", "column_name", "column_default"]),
+            ("13002", "information_schema", "views", &["table_name", "view_definition"]),
+            ("20002", "public", "pages", &["id", "clicks"]),
+            ("20003", "public", "parameters", &["id", "setting"]),
         ] {
             row(0, &[oid, schema, name, "r"]);
             for (index, column) in columns.iter().enumerate() {
@@ -404,6 +414,53 @@ mod tests {
         let spellings = super::spellings("é\"\\a");
         assert_eq!(*spellings[1], *"é\\\"\\\\a");
         assert_eq!((&*spellings[2], &*spellings[3]), ("-61 -87 34 92 97", "195 169 34 92 97"));
+    }
+
+    #[test]
+    fn relations_that_show_definitions_count_only_where_definitions_are_shown() {
+        let catalogue = catalogue(SECRET);
+        let reach = |sql: &str| judge(&rules(RULES), sql.as_bytes(), &SqlContext::default(), Some(&catalogue)).reach;
+        for sql in [
+            "ALTER TABLE pages ADD COLUMN views int",
+            "ALTER TABLE pages ADD views int, ADD parameters text",
+            "CREATE TABLE views (id int, columns text)",
+            "CREATE TRIGGER t BEFORE INSERT ON parameters FOR EACH ROW EXECUTE FUNCTION upper()",
+            "DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM information_schema.columns WHERE table_name = 'pages' AND \
+             column_name = 'views') THEN ALTER TABLE pages ADD COLUMN views int; END IF; END $$",
+            "CREATE FUNCTION f() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM pg_class c WHERE c.relname = ''x'''",
+            "CREATE FUNCTION f() RETURNS text LANGUAGE sql AS 'SELECT setting FROM parameters p WHERE p.id = 1'",
+            "SELECT c.relname FROM pg_catalog.pg_class AS c JOIN pg_class ON pg_class.oid = c.oid",
+            "SELECT EXISTS (SELECT * FROM information_schema.columns WHERE table_name = 'x')",
+            "SELECT clicks, views FROM pages",
+        ] {
+            assert_eq!(reach(sql), Reach::No, "{sql}");
+        }
+        for sql in [
+            "SELECT * FROM pg_description",
+            "TABLE pg_description",
+            "COPY pg_description TO STDOUT",
+            "SELECT d FROM pg_description d",
+            "SELECT d FROM pg_class, pg_description AS d",
+            "SELECT pg_description FROM pg_description",
+            "SELECT \"D\" FROM pg_description \"D\"",
+            "SELECT d.upper FROM pg_description d",
+            "SELECT pg_catalog.pg_description.upper FROM pg_catalog.pg_description",
+            "SELECT x FROM pg_description AS d(a, b, c, x)",
+            "SELECT j FROM (pages JOIN pg_description ON true) AS j",
+            "SELECT j.x FROM (pages JOIN pg_description ON true) AS j(y, z, a, b, c, x)",
+            "SELECT id FROM pages NATURAL JOIN information_schema.columns",
+            "SELECT columns FROM pages, columns",
+            "SELECT x FROM pages, columns c(a, b, x)",
+            "SELECT x FROM (TABLE ONLY columns) AS c(a, b, x)",
+            "SELECT count(*) FROM columns WHERE column_default LIKE '4%'",
+            "WITH d AS (SELECT objoid, pg_description FROM pg_description) SELECT max(d.pg_description::text) FROM d",
+            "CREATE FUNCTION f() RETURNS text LANGUAGE sql AS 'SELECT col_description(1, 2)'",
+            "CREATE FUNCTION f() RETURNS text LANGUAGE sql AS 'SELECT max(d::text) FROM pg_description d'",
+            "DO $$ BEGIN CREATE TABLE c AS SELECT * FROM information_schema.columns; END $$",
+            "DO $$ BEGIN PERFORM max(column_default) FROM information_schema.columns; END $$",
+        ] {
+            assert!(reach(sql) != Reach::No, "{sql}");
+        }
     }
 
     #[test]

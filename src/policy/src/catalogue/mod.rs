@@ -28,6 +28,7 @@ pub(crate) use definitions::is_printing;
 pub(crate) use documents::both;
 pub use query::{QUERY, RESULTS};
 use routines::Routines;
+pub(crate) use sight::Defined;
 pub use sight::{ColumnMask, Sight};
 
 use crate::hash::{HashMap, HashSet};

@@ -37,12 +37,34 @@ pub struct Sight {
     highest: HashMap<u32, i16>,
     /// Names of relations of which some column is masked.
     reaching: HashMap<Box<str>, RuleId>,
+    /// The server's own relations that show definitions which quote masked columns.
+    defined: HashMap<Box<str>, Defined>,
     /// Names of masked columns.
     masked_columns: HashSet<Box<str>>,
     /// Names of masked columns that must not be compared.
     denied_columns: HashMap<Box<str>, RuleId>,
     /// Rules whose columns must not be compared freely.
     denying: HashMap<RuleId, Predicates>,
+}
+
+/// A relation of the server's own that shows definitions.
+#[derive(Debug)]
+pub(crate) struct Defined {
+    pub(crate) schema: Box<str>,
+    /// The columns that show definitions.
+    pub(crate) shown: HashSet<Box<str>>,
+    /// The other columns.
+    pub(crate) plain: HashSet<Box<str>>,
+}
+
+impl Defined {
+    fn new(relation: &Relation) -> Self {
+        let names = |shown: bool| {
+            let columns = relation.columns.iter().map(|column| &column.name);
+            columns.filter(|name| definitions::is_shown(relation, name) == shown).cloned().collect()
+        };
+        Self { schema: relation.schema.clone(), shown: names(true), plain: names(false) }
+    }
 }
 
 /// Columns of the server's own relations that show stored values or statement texts.
@@ -84,6 +106,7 @@ impl Sight {
         let mut sight = Self {
             highest: HashMap::default(),
             reaching: HashMap::default(),
+            defined: HashMap::default(),
             masked_columns: HashSet::default(),
             denied_columns: HashMap::default(),
             denying: HashMap::default(),
@@ -109,6 +132,11 @@ impl Sight {
             }
             let Some(masks) = self.relations.get(&relation.oid) else { continue };
             for (number, mask) in masks {
+                let shows = relation.column(*number).map(|column| definitions::is_shown(relation, &column.name));
+                if relation.is_system() && shows == Some(true) {
+                    self.defined.entry(relation.name.clone()).or_insert_with(|| Defined::new(relation));
+                    continue;
+                }
                 let reaching = self.reaching.entry(relation.name.clone()).or_insert(mask.0);
                 *reaching = (*reaching).min(mask.0);
                 // A parameter that is compared with a definition is no value of a masked column.
@@ -217,6 +245,12 @@ impl Sight {
         let exact = self.reaching.get(name).copied();
         // Servers with a single-byte encoding fold more than ASCII; nobody here knows the encoding.
         exact.or_else(|| if name.is_ascii() { None } else { self.reaching.get(&*name.to_lowercase()).copied() })
+    }
+
+    /// The relation of the server's own of this name that shows definitions, where they quote masked columns.
+    #[must_use]
+    pub(crate) fn defined(&self, name: &str) -> Option<&Defined> {
+        self.defined.get(name)
     }
 
     /// Whether some masked column has this name.

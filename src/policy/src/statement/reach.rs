@@ -3,7 +3,10 @@
 //! Goes by tokens first: whatever the grammar makes of it, a statement that names no masked relation and
 //! calls no function that could read one gets at no masked value. A name that only looks like a masked
 //! relation counts as one. The tree adds what tokens cannot tell: which names are relations and functions
-//! at all, so that those unknown to the catalogue are noticed.
+//! at all, so that those unknown to the catalogue are noticed. A relation of the server's own that shows definitions
+//! counts only where these are shown.
+
+mod defined;
 
 use core::ops::Range;
 
@@ -15,6 +18,7 @@ use super::opaque;
 use super::tokens::Tokens;
 use super::tree::Facts;
 use crate::catalogue::{Catalogue, FunctionKind, Sight};
+use crate::rule::RuleId;
 use crate::snapshot::UserRules;
 
 /// The answer, and whether a newer catalogue could change it.
@@ -33,7 +37,7 @@ pub(super) struct Map<'m> {
 
 impl Map<'_> {
     /// The rule that masks a relation of this name.
-    fn reached(&self, name: &str) -> Option<crate::rule::RuleId> {
+    fn reached(&self, name: &str) -> Option<RuleId> {
         match self.catalogue {
             Some((_, sight)) => sight.reached(name),
             None => {
@@ -51,6 +55,7 @@ impl Map<'_> {
 /// Looks at the tokens of one statement.
 pub(super) fn by_tokens(map: Map<'_>, tokens: Tokens<'_, '_>, range: Range<usize>) -> Reach {
     let mut found = Reach::No;
+    let mut usage = None;
     for at in range.clone() {
         // The function behind an operator of the users counts as code that runs.
         if !tokens.is_name(at) {
@@ -59,6 +64,14 @@ pub(super) fn by_tokens(map: Map<'_>, tokens: Tokens<'_, '_>, range: Range<usize
         let Some(name) = tokens.lexed.name(at) else { return Reach::Unknown };
         if let Some(rule) = map.reached(&name) {
             return Reach::Yes(rule);
+        }
+        if let Some((catalogue, sight)) = map.catalogue
+            && let Some(defined) = sight.defined(&name)
+            && usage
+                .get_or_insert_with(|| defined::Usage::of(tokens, range.clone()))
+                .shows(catalogue, tokens, at, defined)
+        {
+            return Reach::Yes(RuleId::BUILT_IN);
         }
         let called = tokens.is_sign(at + 1, "(") || (at > range.start && tokens.is_sign(at - 1, "."));
         if called && function_hides(map, &name) {

@@ -416,7 +416,7 @@ fn alone(kinds: KindSet, kind: Kind) -> bool {
 
 fn reads_masked(case: &Case<'_, '_, '_>, name: &str) -> bool {
     match case.map.catalogue {
-        Some((_, sight)) => sight.reached(name).is_some(),
+        Some((_, sight)) => sight.reached(name).is_some() || sight.defined(name).is_some(),
         None => true,
     }
 }
