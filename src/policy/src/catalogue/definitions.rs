@@ -22,6 +22,9 @@ use crate::statement::lineage::Origin;
 /// everywhere.
 const SHORTEST: usize = 4;
 
+/// The shortest number that counts as a value, in digits: `10000` is everywhere, too.
+const SHORTEST_NUMBER: usize = 6;
+
 /// Columns of the server's own relations that show definitions as texts.
 const TEXTS: &[(&str, &str, &[&str])] = &[
     ("information_schema", "attributes", &["attribute_default"]),
@@ -254,7 +257,8 @@ impl Found {
                 (_, Some(value)) => value,
                 (_, None) => continue,
             };
-            if value.chars().count() < SHORTEST {
+            let shortest = if token.kind == Kind::Number { SHORTEST_NUMBER } else { SHORTEST };
+            if value.chars().count() < shortest {
                 continue;
             }
             let is_text = ["text", "character", "varchar", "bpchar"].iter().any(|name| word(at + 2, name));
@@ -350,7 +354,7 @@ mod tests {
             ("SELECT description FROM pg_description UNION SELECT ''", 'q'),
             ("SELECT adbin FROM pg_attrdef", 'q'),
             ("SELECT description || '' FROM pg_description", 'q'),
-            ("SELECT 'x' || string_agg(description, '') FROM pg_description", 'q'),
+            ("SELECT '- ' || string_agg(description, '; ') FROM pg_description", 'q'),
             ("SELECT adbin::text FROM pg_attrdef", 'q'),
             ("SELECT upper(description) FROM pg_description", 'w'),
             ("SELECT description::varchar(5) FROM pg_description", 'w'),
@@ -361,6 +365,15 @@ mod tests {
             ("SELECT CASE WHEN description LIKE '4%' THEN description END FROM pg_description", 'w'),
             ("SELECT d FROM pg_description d", 'w'),
             ("SELECT string_agg(upper(description), '') FROM pg_description", 'w'),
+            ("SELECT 'x' || description FROM pg_description", 'w'),
+            ("SELECT description || 1 FROM pg_description", 'w'),
+            ("SELECT description || description FROM pg_description", 'w'),
+            ("SELECT string_agg(description, '') FROM pg_description", 'w'),
+            ("SELECT string_agg(description, ', x') FROM pg_description", 'w'),
+            (
+                "SELECT array_to_string(ARRAY(SELECT description FROM pg_description), description) FROM pg_description",
+                'w',
+            ),
             ("SELECT description || upper(description) FROM pg_description", 'w'),
             ("SELECT (description::jsonb)['a'] FROM pg_description", 'w'),
             ("SELECT pg_get_expr(card, 1) FROM cards", 'w'),
@@ -378,7 +391,13 @@ mod tests {
             &[][..],
             &[("1", "e", "'4111-22'::text"), ("3", "e", "'4111-22'::text"), ("3", "c", "4111-22")],
             &[("2", "e", "nextval('cards_card_seq'::regclass)"), ("2", "e", "now()"), ("2", "e", "''::text")],
-            &[("2", "e", "0"), ("2", "e", "NULL::text"), ("2", "c", "x"), ("0", "e", "(note <> '4111-22'::text)")],
+            &[
+                ("2", "e", "0"),
+                ("2", "e", "10000"),
+                ("2", "e", "NULL::text"),
+                ("2", "c", "x"),
+                ("0", "e", "(note <> '4111-22'::text)"),
+            ],
             &[("2", "e", "(card ->> 'user'::text)")],
         ] {
             let catalogue = catalogue(texts);

@@ -1,31 +1,40 @@
 //! Masks texts wherever they stand in a larger one: values that the definitions of objects quote.
 //!
-//! All bytes of a text become stars wherever it stands, in the midst of a word too: definitions can be put beside each
-//! other. Every other byte stays, so that a definition remains readable. It may assume that the texts are spelled as
-//! they stand in the cells.
+//! All bytes of a text become stars where it stands by itself, not within a longer word (`customer` stays in
+//! `customers_id_seq`): whoever puts definitions beside each other without a sign between them gets none. Every other
+//! byte stays, so that a definition remains readable. It may assume that the texts are spelled as they stand in the
+//! cells. Long texts are looked for in pieces, so that the time is linear in the cell's length.
 
+use core::ops::Range;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use aho_corasick::AhoCorasick;
 use wire::guard::CellOutcome;
 use wire::value::ValueType;
 
 use super::method::Method;
 use super::value::{Shape, mask_value};
-use crate::hash::HashMap;
 
-/// Bytes by which a text is looked up.
-const START: usize = 4;
+/// The shortest text that is looked for, in bytes.
+const SHORTEST: usize = 4;
+
+/// The longest piece that is looked for at once, in bytes.
+const LONGEST: usize = 256;
+
+/// Most bytes of all texts together.
+const MOST_BYTES: usize = 1 << 20;
 
 /// Texts that are masked wherever they stand. Two are equal where they are the same one.
 #[derive(Clone)]
 pub struct Quotes(Arc<Texts>);
 
 struct Texts {
-    by_start: HashMap<[u8; START], Vec<Box<[u8]>>>,
-    /// Whether there may be texts that are not in the list.
-    open: bool,
+    /// All pieces; `None` where there may be texts that are not in the list, or there are too many.
+    search: Option<AhoCorasick>,
+    /// Whether each piece is a text of its own, not part of a longer one.
+    whole: Vec<bool>,
     ascii: bool,
 }
 
@@ -37,15 +46,14 @@ impl Quotes {
         if texts.is_empty() {
             return None;
         }
-        let mut all = Texts { by_start: HashMap::default(), open: false, ascii: true };
-        for text in texts {
-            all.ascii &= text.is_ascii();
-            match text.as_bytes().first_chunk::<START>() {
-                Some(start) => all.by_start.entry(*start).or_default().push(text.as_bytes().into()),
-                None => all.open = true,
-            }
-        }
-        Some(Self(Arc::new(all)))
+        let ascii = texts.iter().all(|text| text.is_ascii());
+        let is_known = texts.iter().all(|text| text.len() >= SHORTEST)
+            && texts.iter().map(|text| text.len()).sum::<usize>() <= MOST_BYTES;
+        let pieces: Vec<(&str, bool)> =
+            if is_known { texts.iter().flat_map(|text| pieces(text)).collect() } else { vec![] };
+        let search = is_known.then(|| AhoCorasick::new(pieces.iter().map(|(piece, _)| piece)).ok()).flatten();
+        let whole = pieces.iter().map(|(_, whole)| *whole).collect();
+        Some(Self(Arc::new(Texts { search, whole, ascii })))
     }
 
     /// Whether the texts have the same bytes in every encoding that a client may ask for.
@@ -58,10 +66,10 @@ impl Quotes {
     /// anything was found.
     pub(super) fn mask(&self, shape: Shape, cell: &mut [u8]) -> (CellOutcome, bool) {
         let is_text = matches!(shape.value_type, ValueType::Array | ValueType::Text | ValueType::Unknown);
-        if !is_text || self.0.open {
+        let Some(search) = self.0.search.as_ref().filter(|_| is_text) else {
             return (mask_value(shape, &Method::Redact, cell), true);
-        }
-        let found = self.find(cell);
+        };
+        let found = self.find(search, cell);
         for range in &found {
             if let Some(text) = cell.get_mut(range.clone()) {
                 text.fill(b'*');
@@ -70,19 +78,47 @@ impl Quotes {
         (CellOutcome::InPlace, !found.is_empty())
     }
 
-    fn find(&self, cell: &[u8]) -> Vec<core::ops::Range<usize>> {
-        let mut found = Vec::new();
-        for at in 0..cell.len() {
-            let rest = cell.get(at..).unwrap_or_default();
-            let Some(texts) = rest.first_chunk::<START>().and_then(|start| self.0.by_start.get(start)) else {
+    /// Where texts stand, without overlaps. A text may start with another and stand by itself where that does not, so
+    /// all are looked at: at any byte end no more than [`LONGEST`].
+    fn find(&self, search: &AhoCorasick, cell: &[u8]) -> Vec<Range<usize>> {
+        let mut found: Vec<Range<usize>> = Vec::new();
+        for piece in search.find_overlapping_iter(cell) {
+            let mut range = piece.range();
+            if self.0.whole.get(piece.pattern().as_usize()) != Some(&false) && !stands_alone(cell, &range) {
                 continue;
-            };
-            if let Some(longest) = texts.iter().filter(|text| rest.starts_with(text)).map(|text| text.len()).max() {
-                found.push(at..at + longest);
             }
+            // They come by their ends.
+            while let Some(last) = found.pop_if(|last| last.end >= range.start) {
+                range.start = range.start.min(last.start);
+            }
+            found.push(range);
         }
         found
     }
+}
+
+/// A text in pieces that can be looked for by themselves, and whether it is one piece. Those of a long one have half
+/// of [`LONGEST`] bytes at least, or a few less.
+fn pieces(text: &str) -> Vec<(&str, bool)> {
+    let mut rest = text;
+    let mut found = Vec::new();
+    while rest.len() > LONGEST {
+        let at = LONGEST.min(rest.len() / 2);
+        let at = (1..=at).rev().find(|at| rest.is_char_boundary(*at)).unwrap_or(at);
+        let Some((piece, behind)) = rest.split_at_checked(at) else { break };
+        found.push((piece, false));
+        rest = behind;
+    }
+    found.push((rest, found.is_empty()));
+    found
+}
+
+/// Whether no word goes on at either end. What stands behind a backslash is no letter (`\\n`).
+fn stands_alone(cell: &[u8], range: &Range<usize>) -> bool {
+    let is_word = |at: usize| cell.get(at).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    let (before, last) = (range.start.wrapping_sub(1), range.end.wrapping_sub(1));
+    let goes_on = is_word(before) && is_word(range.start) && cell.get(before.wrapping_sub(1)) != Some(&b'\\');
+    !goes_on && !(is_word(last) && is_word(range.end))
 }
 
 impl PartialEq for Quotes {
@@ -96,7 +132,7 @@ impl Eq for Quotes {}
 impl fmt::Debug for Quotes {
     /// How many there are: the texts are what is masked.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Quotes({})", self.0.by_start.values().map(Vec::len).sum::<usize>())
+        write!(f, "Quotes({})", self.0.whole.len())
     }
 }
 
@@ -123,12 +159,57 @@ mod tests {
             ("4111-22 4111-22", "******* *******"),
             ("(card <> 'Zoë''s')", "(card <> 'Zoë''s')"),
             ("Zoë's", "******"),
-            ("14111-22x", "1*******x"),
+            ("14111-22x", "14111-22x"),
+            ("4111-22_id 4111-22", "4111-22_id *******"),
+            ("a\\n4111-22\\", "a\\n*******\\"),
             ("", ""),
         ] {
             assert_eq!(masked(&texts, ValueType::Text, cell), (left.to_owned(), left != cell), "{cell}");
         }
         assert_eq!(masked(&["abcd efgh", "efgh ijkl"], ValueType::Text, "abcd efgh ijkl").0, "*".repeat(14));
+    }
+
+    #[test]
+    fn long_texts_are_masked_whole_and_overlaps_by_what_they_cover() {
+        for length in [255, 256, 257, 258, 511, 512, 513, 3000] {
+            for letter in ["a", "ß", "字", "𝒳"] {
+                let text: String = letter.repeat(length);
+                let cell = format!("'{text}'::text");
+                assert_eq!(masked(&[&text], ValueType::Text, &cell).0, format!("'{}'::text", "*".repeat(text.len())));
+            }
+        }
+        let runs: Vec<String> = (4..=300).map(|length| "ab".repeat(length)).collect();
+        let runs: Vec<&str> = runs.iter().map(String::as_str).collect();
+        assert_eq!(masked(&runs, ValueType::Text, &"ab".repeat(300)).0, "*".repeat(600));
+        let many = (0..20_000).map(|at| format!("{at:060}").into()).collect();
+        assert!(Quotes::new(many).unwrap().0.search.is_none());
+    }
+
+    #[test]
+    fn what_is_found_is_what_comparing_at_every_byte_finds() {
+        let mut state = 7_u64;
+        let mut below = |most: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % most
+        };
+        for _ in 0..3_000 {
+            let mut text = |length: u64| -> String {
+                (0..length).map(|_| ['a', 'a', 'b', ',', ' '][usize::try_from(below(5)).unwrap()]).collect()
+            };
+            let texts: Vec<String> = (0..5).map(|at| text(4 + at % 4)).collect();
+            let cell = text(40);
+            let mut left = cell.clone().into_bytes();
+            for text in &texts {
+                for at in 0..cell.len() {
+                    let range = at..at + text.len();
+                    if cell[at..].starts_with(text.as_str()) && stands_alone(cell.as_bytes(), &range) {
+                        left[range].fill(b'*');
+                    }
+                }
+            }
+            let all: Vec<&str> = texts.iter().map(String::as_str).collect();
+            assert_eq!(masked(&all, ValueType::Text, &cell).0.into_bytes(), left, "{texts:?} in {cell:?}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use sqlparser::ast::{
 use super::flow::{Flow, Value, all};
 use super::functions;
 use super::scope::Scope;
-use super::{How, Place, Resolver};
+use super::{How, Place, Resolver, json};
 use crate::statement::tree::Name;
 
 impl<'a> Resolver<'a> {
@@ -19,7 +19,9 @@ impl<'a> Resolver<'a> {
             return value;
         }
         let mut arguments = self.arguments(&function.args, scope);
-        let intact = self.intact && functions::keeps_texts(&name.name);
+        let intact = self.intact
+            && functions::keeps_texts(&name.name)
+            && (!functions::joins_texts(&name.name) || is_set_apart(&function.args));
         arguments.join(self.arguments(&function.parameters, scope));
         let mark = self.uses.len();
         if let Some(filter) = &function.filter {
@@ -161,4 +163,11 @@ impl<'a> Resolver<'a> {
         let flow = all(columns);
         self.uses(flow, how);
     }
+}
+
+/// Whether the second argument keeps the texts apart that it stands between.
+fn is_set_apart(arguments: &FunctionArguments) -> bool {
+    let FunctionArguments::List(list) = arguments else { return false };
+    let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(between))) = list.args.get(1) else { return false };
+    json::literal(between).is_some_and(|text| !text.is_empty() && functions::sets_apart(text))
 }

@@ -100,6 +100,17 @@ pub(super) fn keeps_texts(name: &str) -> bool {
     matches!(name, "array" | "array_to_string" | "coalesce" | "max" | "min" | "string_agg")
 }
 
+/// Whether a built-in function puts texts beside each other, with its second argument between them.
+pub(super) fn joins_texts(name: &str) -> bool {
+    matches!(name, "array_to_string" | "string_agg")
+}
+
+/// Whether a word that stands beside a text ends there, or the text is empty.
+pub(super) fn sets_apart(text: &str) -> bool {
+    let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    !text.starts_with(is_word) && !text.ends_with(is_word)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

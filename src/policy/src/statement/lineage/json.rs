@@ -184,7 +184,7 @@ fn text(expr: &Expr) -> Option<&str> {
 }
 
 /// A literal whose characters are certain: bytes that are not UTF-8 were replaced when it was read.
-fn literal(expr: &Expr) -> Option<&str> {
+pub(super) fn literal(expr: &Expr) -> Option<&str> {
     let Expr::Value(value) = expr else { return None };
     let text = match &value.value {
         Constant::SingleQuotedString(text) | Constant::EscapedStringLiteral(text) => text,
