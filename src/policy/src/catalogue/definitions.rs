@@ -365,7 +365,13 @@ mod tests {
             ("SELECT CASE WHEN description LIKE '4%' THEN description END FROM pg_description", 'w'),
             ("SELECT d FROM pg_description d", 'w'),
             ("SELECT string_agg(upper(description), '') FROM pg_description", 'w'),
+            (
+                "SELECT attname || CASE WHEN attnum = 1 THEN E' (' || attname || E'):' ELSE ':' END || CASE WHEN d.adbin IS NOT NULL THEN E'\\n (u): ' || pg_get_expr(d.adbin, 1) ELSE '' END FROM pg_attribute, pg_attrdef d",
+                'q',
+            ),
             ("SELECT 'x' || description FROM pg_description", 'w'),
+            ("SELECT 'x' || ('' || description) FROM pg_description", 'w'),
+            ("SELECT description || CASE WHEN 1 = 1 THEN '' ELSE '; ' END || description FROM pg_description", 'w'),
             ("SELECT description || 1 FROM pg_description", 'w'),
             ("SELECT description || description FROM pg_description", 'w'),
             ("SELECT string_agg(description, '') FROM pg_description", 'w'),

@@ -118,7 +118,7 @@ fn stands_alone(cell: &[u8], range: &Range<usize>) -> bool {
     let is_word = |at: usize| cell.get(at).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
     let (before, last) = (range.start.wrapping_sub(1), range.end.wrapping_sub(1));
     let goes_on = is_word(before) && is_word(range.start) && cell.get(before.wrapping_sub(1)) != Some(&b'\\');
-    !goes_on && !(is_word(last) && is_word(range.end))
+    !(goes_on || is_word(last) && is_word(range.end))
 }
 
 impl PartialEq for Quotes {

@@ -8,7 +8,7 @@ use sqlparser::ast::{
 use super::flow::{Flow, Value, all};
 use super::functions;
 use super::scope::Scope;
-use super::{How, Place, Resolver, json};
+use super::{How, Place, Resolver, edge, json};
 use crate::statement::tree::Name;
 
 impl<'a> Resolver<'a> {
@@ -169,5 +169,5 @@ impl<'a> Resolver<'a> {
 fn is_set_apart(arguments: &FunctionArguments) -> bool {
     let FunctionArguments::List(list) = arguments else { return false };
     let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(between))) = list.args.get(1) else { return false };
-    json::literal(between).is_some_and(|text| !text.is_empty() && functions::sets_apart(text))
+    json::literal(between).is_some_and(edge::is_separator)
 }

@@ -7,7 +7,7 @@ use sqlparser::ast::{
 
 use super::flow::{Flow, Value, all};
 use super::scope::{Scope, Table};
-use super::{How, Resolver, Use, functions, json};
+use super::{How, Resolver, Use, edge, json};
 use crate::statement::tree::Name;
 
 impl<'a> Resolver<'a> {
@@ -304,10 +304,10 @@ impl<'a> Resolver<'a> {
         if let Some(value) = self.json_operator(left, op, right, scope) {
             return value;
         }
-        let apart = |side: &Expr| json::literal(side).is_some_and(functions::sets_apart);
-        let apart = apart(left) || apart(right);
+        let (end, start) = (left, right);
         let (left, right) = (self.expr(left, scope), self.expr(right, scope));
-        let apart = apart || [&left, &right].iter().all(|side| !self.names.tells_definitions(&side.flow));
+        let tells = [&left, &right].iter().any(|side| self.names.tells_definitions(&side.flow));
+        let apart = !tells || edge::keep_apart(end, start);
         let intact = apart && self.names.is_whole(&left) && self.names.is_whole(&right);
         let mut flow = left.flow;
         flow.join(right.flow);

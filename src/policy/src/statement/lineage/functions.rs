@@ -105,12 +105,6 @@ pub(super) fn joins_texts(name: &str) -> bool {
     matches!(name, "array_to_string" | "string_agg")
 }
 
-/// Whether a word that stands beside a text ends there, or the text is empty.
-pub(super) fn sets_apart(text: &str) -> bool {
-    let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-    !text.starts_with(is_word) && !text.ends_with(is_word)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,6 +24,7 @@
 
 mod call;
 mod change;
+mod edge;
 mod expression;
 mod flow;
 mod from;
