@@ -454,13 +454,13 @@ mod tests {
              column_name = 'views') THEN ALTER TABLE pages ADD COLUMN views int; END IF; END $$",
             "CREATE FUNCTION f() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM pg_class c WHERE c.relname = ''x'''",
             "CREATE FUNCTION f() RETURNS text LANGUAGE sql AS 'SELECT setting FROM parameters p WHERE p.id = 1'",
-            "SELECT c.relname FROM pg_catalog.pg_class AS c JOIN pg_class ON pg_class.oid = c.oid",
-            "SELECT EXISTS (SELECT * FROM information_schema.columns WHERE table_name = 'x')",
             "SELECT clicks, views FROM pages",
         ] {
             assert_eq!(reach(sql), Reach::No, "{sql}");
         }
         for sql in [
+            // Of queries the lineage tells.
+            "SELECT c.relname FROM pg_catalog.pg_class AS c JOIN pg_class ON pg_class.oid = c.oid",
             "SELECT * FROM pg_description",
             "TABLE pg_description",
             "COPY pg_description TO STDOUT",

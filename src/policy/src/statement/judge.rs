@@ -641,6 +641,14 @@ impl Reader<'_, '_, '_> {
             let by_tree = reach::by_tree(self.map, facts, found);
             found = by_tree.reach;
             wanted = by_tree.catalogue_wanted;
+            // What a query shows of definitions its lineage tells better than its tokens do.
+            let defines = |(_, sight): (&Catalogue, &Sight)| {
+                facts.relations.iter().any(|relation| sight.defined(&relation.name.name).is_some())
+            };
+            let query = read == Read::Tree && carried.kinds.within(KindSet::of(Kind::SELECT));
+            if query && self.map.catalogue.is_some_and(defines) {
+                found = stronger(found, Reach::Yes(RuleId::BUILT_IN));
+            }
         }
         if let Some(copy) = &carried.copy
             && let super::copy::Source::Table { schema, name, .. } = &copy.source
